@@ -228,7 +228,7 @@ class TaskStore(Protocol):
     async def put_task(self, put: PutTask) -> Task: ...
 
     async def delete_task(self, task_id: TaskId) -> Task | None:
-        """Soft-delete: stops firing, cancels queued runs, requests cancel of running ones, keeps history (T14)."""
+        """Soft-delete (T14): no more fires, queued runs cancelled, running ones told to stop."""
         ...
 
     async def get_task(self, namespace: str, name: str) -> Task | None:

@@ -156,7 +156,7 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True)
 class LogSummary:
-    """How an attempt's log ended. ``gaps`` are (first, last) line numbers that were dropped, both included."""
+    """How an attempt's log ended. ``gaps`` are (first, last) line numbers dropped (both included)."""
 
     lines: int
     complete: bool
@@ -206,7 +206,7 @@ class MissedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One request to execute a task, whoever asked. Times are aware UTC; ``payload`` and ``result`` JSON text.
+    """One request to execute a task, whoever asked. Times are aware UTC, payload and result JSON text.
 
     ``attempt`` counts executions begun (0: none yet), ``epoch`` rises with each claim and fences
     reports of older ones.
