@@ -294,6 +294,11 @@ class RunStore(Protocol):
         for their lease. Also admits waiting runs whose slot is free."""
         ...
 
+    async def held(self, session: SessionId) -> Sequence[Claimed]:
+        """Every claimed or running run that the store says this session holds: what a worker that comes
+        back is compared with. Reads only; renews no lease."""
+        ...
+
     async def active_sessions(self) -> frozenset[SessionId]:
         """Sessions that hold claimed or running runs."""
         ...
