@@ -1,0 +1,125 @@
+"""What the operator is told at its start. The only reader of arguments and environment; it reports
+every mistake at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from nice_operator.domain.errors import InvalidInput, Problem
+
+DEFAULT_HOST = "localhost"
+DEFAULT_PORT = 9999
+DEFAULT_DATA = ".nice-commander"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class DevSettings:
+    """The dev mode: tasks from ``folder``, everything that lasts in ``data``.
+
+    ``sync`` False works on what the database holds and changes no definitions. ``view_only`` shows
+    everything, starts and stops nothing.
+    """
+
+    folder: Path
+    data: Path
+    host: str
+    port: int
+    sync: bool
+    view_only: bool
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True)
+class LintSettings:
+    """Check manifests without a server; ``as_json`` for programs."""
+
+    paths: tuple[Path, ...]
+    as_json: bool
+
+
+Settings = DevSettings | LintSettings
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the command line, then the environment, then defaults.
+
+    Raises InvalidInput with every problem found; a misspelt option or a missing argument ends the
+    program the way argparse does (usage on stderr, exit code 2).
+    """
+    found = _parser().parse_args(arguments)
+    if found.command == "lint":
+        return LintSettings(tuple(found.paths), found.output == "json")
+    return _read_dev(found, environment)
+
+
+def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSettings:
+    problems: list[Problem] = []
+    host = found.host or environment.get("HOST") or DEFAULT_HOST
+    if not _is_loopback(host):
+        problems.append(
+            Problem(
+                "--host",
+                f"{host} is not a loopback address; the dev mode asks nobody who they are, so it listens "
+                "on localhost, 127.0.0.1 or ::1 only. Put a proxy that authenticates in front",
+            )
+        )
+    port = _read_port(found.port or environment.get("PORT") or str(DEFAULT_PORT), problems)
+    level = environment.get("NICE_LOG_LEVEL", "info").lower()
+    if level not in LOG_LEVELS:
+        problems.append(Problem("NICE_LOG_LEVEL", f"is {level!r}; expected one of {', '.join(LOG_LEVELS)}"))
+    if not found.folder.is_dir():
+        problems.append(
+            Problem("DIR", f"{found.folder} is not a directory; name the folder of your NiceTasks")
+        )
+    if problems:
+        raise InvalidInput("the settings cannot be used", tuple(problems))
+    return DevSettings(
+        folder=found.folder.resolve(),
+        data=found.data or Path(environment.get("NICE_DATA") or DEFAULT_DATA),
+        host=host,
+        port=port,
+        sync=not found.no_sync,
+        view_only=found.view_only,
+        log_level=level,
+    )
+
+
+def _read_port(text: str, problems: list[Problem]) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= 65535:
+        return int(text)
+    problems.append(
+        Problem("--port", f"is {text!r}; expected a number from 1 to 65535, or 0 for any free port")
+    )
+    return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nice-operator", description="Scheduled and one-off tasks.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_dev(commands.add_parser("dev", help="run the tasks of a folder on this machine"))
+    lint = commands.add_parser("lint", help="check manifests without a server")
+    lint.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    lint.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    return parser
+
+
+def _add_dev(dev: argparse.ArgumentParser) -> None:
+    dev.add_argument("folder", type=Path, metavar="DIR", help="the folder with NiceTask manifests")
+    dev.add_argument("--data", type=Path, metavar="DIR", help=f"where data lie (default ./{DEFAULT_DATA})")
+    dev.add_argument("--host", help=f"loopback address to listen on (default {DEFAULT_HOST}, or $HOST)")
+    dev.add_argument("--port", help=f"port to listen on (default {DEFAULT_PORT}, or $PORT; 0: any free one)")
+    dev.add_argument("--no-sync", action="store_true", help="use the stored definitions; do not read DIR")
+    dev.add_argument("--view-only", action="store_true", help="show everything, start and stop nothing")

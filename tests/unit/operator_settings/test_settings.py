@@ -1,0 +1,58 @@
+"""What the operator is told at its start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nice_operator.domain.errors import InvalidInput
+from nice_operator.settings import DevSettings, LintSettings, read_settings
+
+
+def dev(*arguments: str, **environment: str) -> DevSettings:
+    settings = read_settings(["dev", *arguments], environment)
+    assert isinstance(settings, DevSettings)
+    return settings
+
+
+def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
+    settings = dev(str(tmp_path))
+
+    assert (settings.host, settings.port, settings.data) == ("localhost", 9999, Path(".nice-commander"))
+    assert settings.sync
+    assert not settings.view_only
+
+
+def test_arguments_win_over_the_environment(tmp_path: Path) -> None:
+    settings = dev(str(tmp_path), "--port", "8080", HOST="127.0.0.1", PORT="7070")
+
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+
+
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        dev(str(tmp_path / "absent"), "--host", "0.0.0.0", "--port", "70000", NICE_LOG_LEVEL="loud")
+
+    fields = [problem.field for problem in refusal.value.problems]
+    assert fields == ["--host", "--port", "NICE_LOG_LEVEL", "DIR"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "::"])
+def test_without_authentication_only_loopback_is_listened_on(tmp_path: Path, host: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        dev(str(tmp_path), "--host", host)
+
+    assert "loopback" in str(refusal.value.problems[0])
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http", "٣", "1.5"])
+def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
+    with pytest.raises(InvalidInput):
+        dev(str(tmp_path), f"--port={port}")
+
+
+def test_lint_takes_paths_and_a_form_of_output() -> None:
+    settings = read_settings(["lint", "a.yaml", "b", "-o", "json"], {})
+
+    assert settings == LintSettings((Path("a.yaml"), Path("b")), as_json=True)
