@@ -1,0 +1,52 @@
+# Everything that one does with this repository. `make` alone lists it. Needs Python ≥ 3.11, git and make;
+# the rest is set up by itself (tools/setup).
+
+PYTHON ?= python3
+DIR    ?= crds/examples
+HOST   ?= localhost
+PORT   ?= 9999
+ARGS   ?=
+BIN    := .venv/bin
+SETUP  := $(PYTHON) tools/setup
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench setup clean
+
+help: ## this list
+	@echo 'Nice Commander for Kubernetes'
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+run: ## start it on a folder of tasks: make run [DIR=crds/examples] [PORT=9999] [ARGS=--no-sync]
+	@$(SETUP) run
+	@exec $(BIN)/nicectl dev $(DIR) --host $(HOST) --port $(PORT) $(ARGS)
+
+test: ## all tests; installs MariaDB and Chromium if missing: make test [ARGS=tests/unit]
+	@$(SETUP) test
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: ## style, types, import rules, the lock and the README's commands
+	@$(SETUP) dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+	MYPYPATH=tools/setup $(BIN)/python -m mypy tools/setup/*.py
+	$(BIN)/lint-imports
+	$(PYTHON) tools/setup lock
+	$(BIN)/python -m pytest -q tests/acceptance/test_readme.py
+
+format: ## write the code in the house style
+	@$(SETUP) dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: ## the figures of the README, on this machine: make bench [ARGS=--only=api]
+	@$(SETUP) test
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+setup: ## install what is needed for working on it (the other commands do so by themselves)
+	@$(SETUP) test
+
+clean: ## remove what was installed or made here (task data in .nice-commander stay)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/browser/screenshots

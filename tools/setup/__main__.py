@@ -1,0 +1,56 @@
+"""Make this checkout ready to run: ``python3 tools/setup [run|dev|test|lock]``.
+
+Needs Python ≥ 3.11 and nothing else (no pip, no venv, no package of ours): it finds or fetches uv, then
+lets uv install the locked dependencies into ``.venv``. Says nothing when there is nothing to do.
+
+``run``: what the product needs. ``dev``: also linters, types and tests. ``test``: also the programs that the
+tests start (a MariaDB server, Chromium). ``lock``: installs nothing, says whether ``uv.lock`` fits the
+``pyproject.toml`` files.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import console
+import environment
+import interpreter
+import system
+import uv
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LEVELS = ("run", "dev", "test", "lock")
+
+
+def prepare(level: str) -> None:
+    """Bring the checkout to ``level``. Raises ``console.Problem``."""
+    python = interpreter.find()
+    tool = uv.find_or_fetch(uv.Pins.load(Path(__file__).with_name("uv.json")))
+    if level == "lock":
+        environment.check_lock(ROOT, tool)
+        return
+    environment.sync(ROOT, tool, python, development=level != "run")
+    if level == "test":
+        system.install_missing()
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 when the checkout is ready, 1 with a remedy when not, 2 for wrong arguments."""
+    level = arguments[0] if arguments else "run"
+    if len(arguments) > 1 or level not in LEVELS:
+        console.say(f"expected one of {', '.join(LEVELS)}, found: {' '.join(arguments)}")
+        return 2
+    try:
+        prepare(level)
+    except console.Problem as problem:
+        console.say(f"✗ {problem}")
+        return 1
+    except KeyboardInterrupt:
+        console.say("interrupted; run the same command again to go on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
