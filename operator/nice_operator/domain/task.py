@@ -207,6 +207,8 @@ class TaskDefinition:
     ``manifest`` is the spec as written, for showing and for the version kept with each run.
     ``stalled`` is why this version cannot run (then ``spec`` is None and the last good one goes on).
     ``origin`` says where it came from, as ``hello.yaml:3`` for a file.
+    ``generation`` is Kubernetes' own; a source that keeps none (a folder) gives 0, which means: the
+    stored generation if the stored manifest and ``stalled`` are equal to these, else the next one.
     """
 
     namespace: str
