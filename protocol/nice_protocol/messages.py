@@ -205,7 +205,8 @@ class Started:
 
 @dataclass(frozen=True)
 class Refused:
-    """The start was refused (``code``: cancelled, stale_epoch); forget the run, it gives its credit back."""
+    """The start was refused (``code``: cancelled, stale_epoch); forget the run. Its slot is free again, so
+    the worker may send new ``credit`` for it: credit comes from ``credit`` messages alone."""
 
     type: ClassVar[str] = "refused"
     run: str
