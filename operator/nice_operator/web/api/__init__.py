@@ -1,0 +1,1 @@
+"""``/api/v1``: what page, command line and programs call. JSON in, JSON or server-sent events out."""

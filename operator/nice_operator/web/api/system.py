@@ -1,0 +1,81 @@
+"""The server itself: health, workers, files of definitions, and a stream that says when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+
+from aiohttp import web
+
+from nice_operator.domain.errors import Unavailable
+from nice_operator.engine.service import Engine
+from nice_operator.web.answers import json_response
+from nice_operator.web.keys import DEFINITIONS, ENGINE
+from nice_operator.web.routing import Access, Operation, Route
+from nice_operator.web.sse import Event, stream
+
+QUIET_SECONDS = 0.3
+"""At most one ``change`` in this time: many runs may end in one moment."""
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """The process answers."""
+    return json_response({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """The process and its database answer, and its loops run."""
+    engine = request.app[ENGINE]
+    await engine.store.now()
+    health = engine.health()
+    if not all(health.values()):
+        ailing = ", ".join(sorted(name for name, well in health.items() if not well))
+        raise Unavailable(f"not ready: {ailing} is being restarted after an error; the log says why")
+    return json_response({"status": "ok"})
+
+
+async def workers(request: web.Request) -> web.Response:
+    """Workers that are connected now."""
+    return json_response({"workers": [worker_document(w) for w in request.app[ENGINE].workers.list()]})
+
+
+async def definitions(request: web.Request) -> web.Response:
+    """Files of definitions that could not be read as they should be."""
+    broken = request.app[DEFINITIONS].broken()
+    return json_response({"broken": [asdict(file) for file in broken]})
+
+
+async def changes(request: web.Request) -> web.StreamResponse:
+    """``change`` whenever a task or a run has changed: a hint to look again, without saying at what."""
+    return await stream(request, _changes(request.app[ENGINE]))
+
+
+async def _changes(engine: Engine) -> AsyncIterator[Event]:
+    yield Event("ready", {})
+    async with engine.wakeups.subscribe("tasks", "runs") as subscription:
+        while True:
+            if await subscription.wait(None):
+                yield Event("change", {})
+                await engine.clock.sleep(QUIET_SECONDS)
+
+
+ROUTES = (
+    Route("GET", "/healthz", healthz, Access.OPEN, Operation("The process answers", {200: "It does"})),
+    Route(
+        "GET", "/readyz", readyz, Access.OPEN,
+        Operation("Process, database and loops work", {200: "They do", 503: "One does not"}),
+    ),
+    Route(
+        "GET", "/api/v1/workers", workers, Access.READ,
+        Operation("Workers that are connected now", {200: "The workers"}),
+    ),
+    Route(
+        "GET", "/api/v1/definitions", definitions, Access.READ,
+        Operation("Broken files of definitions", {200: "The files, each with what is wrong and where"}),
+    ),
+    Route(
+        "GET", "/api/v1/events", changes, Access.READ,
+        Operation("A hint whenever a task or a run has changed", {200: "The events"}, media="text/event-stream"),
+        streams=True,
+    ),
+)  # fmt: skip

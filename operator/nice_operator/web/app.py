@@ -1,0 +1,64 @@
+"""Puts the HTTP server together: guards, routes, templates. Bootstrap calls ``make_app`` and runs what it returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from nice_operator.engine.service import Engine
+from nice_operator.web import workman
+from nice_operator.web.answers import json_response
+from nice_operator.web.api import logs, openapi, runs, system, tasks
+from nice_operator.web.definitions import Definitions, NoDefinitions
+from nice_operator.web.headers import add_headers
+from nice_operator.web.keys import DEFINITIONS, ENGINE, OPTIONS, TEMPLATES
+from nice_operator.web.middleware import guard, identify, translate_errors
+from nice_operator.web.options import WebOptions
+from nice_operator.web.routing import Access, Operation, Route, register
+from nice_operator.web.sse import STREAMS, OpenStreams
+from nice_operator.web.ui import pages
+from nice_operator.web.ui.environment import make_environment
+
+RUNNER_OPTIONS: dict[str, Any] = {
+    # Nobody may make us unpack 200 MB from 194 kB (the guard refuses such bodies; this never starts to).
+    "auto_decompress": False,
+    "access_log": None,
+    "keepalive_timeout": 75.0,
+}
+"""Keyword arguments for ``aiohttp.web.AppRunner``."""
+
+
+def make_app(
+    engine: Engine, definitions: Definitions | None = None, options: WebOptions | None = None
+) -> web.Application:
+    """The application. ``definitions`` tells of broken files (None: there is no folder)."""
+    options = options or WebOptions()
+    app = web.Application(
+        middlewares=[identify, translate_errors, guard], client_max_size=options.max_body
+    )
+    app[ENGINE] = engine
+    app[DEFINITIONS] = definitions or NoDefinitions()
+    app[OPTIONS] = options
+    app[TEMPLATES] = make_environment(options)
+    app[STREAMS] = OpenStreams()
+    app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(app[STREAMS].close)
+    for route in all_routes(options):
+        register(app, route, options.base_path)
+    return app
+
+
+def all_routes(options: WebOptions) -> tuple[Route, ...]:
+    """Every route there is. None exists outside this table, so none is without a policy."""
+    api = (*workman.ROUTES, *tasks.ROUTES, *runs.ROUTES, *logs.ROUTES, *system.ROUTES)
+    return (*api, _openapi_route(api, options), *pages.ROUTES)
+
+
+def _openapi_route(api: tuple[Route, ...], options: WebOptions) -> Route:
+    async def get_openapi(request: web.Request) -> web.Response:
+        return json_response(openapi.document((*api, route), options.base_path))
+
+    operation = Operation("This document", {200: "OpenAPI 3.1"})
+    route = Route("GET", "/api/v1/openapi.json", get_openapi, Access.OPEN, operation)
+    return route

@@ -1,0 +1,27 @@
+"""What the web part is told at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""Names by which a browser on this machine may call a server that listens on loopback only."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """Settings of the HTTP server.
+
+    ``namespace`` is the one that the root paths (``/tasks``, ``/task/{name}``) serve. ``hosts`` are the
+    Host names answered to, without port. ``base_path`` is where a proxy mounts us, as ``/nice`` (no slash
+    at the end). ``view_only`` shows everything, starts and stops nothing. ``unknown_name_wait`` is how long
+    ``POST /task/{name}`` waits for somebody to bring a name that nobody knows.
+    """
+
+    namespace: str = "default"
+    hosts: frozenset[str] = field(default=LOOPBACK_HOSTS)
+    base_path: str = ""
+    view_only: bool = False
+    unknown_name_wait: timedelta = timedelta(seconds=10)
+    max_body: int = 1024 * 1024

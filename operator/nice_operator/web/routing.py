@@ -1,0 +1,74 @@
+"""The shape of the route table: every route says who may use it before it can exist."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from aiohttp import web
+
+from nice_operator.domain.errors import Forbidden
+from nice_operator.web.keys import OPTIONS
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Access(Enum):
+    """What a caller needs."""
+
+    OPEN = "open"
+    """Nothing: health and static files tell nobody anything."""
+    READ = "read"
+    """To look at tasks, runs and logs."""
+    CHANGE = "change"
+    """To start or stop a run. Refused while the server is view-only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the OpenAPI document says of a route."""
+
+    summary: str
+    answers: Mapping[int, str]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    media: str = "application/json"
+    schema: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address: method, path, who may, and what happens."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    operation: Operation | None = None
+    streams: bool = False
+
+
+def register(app: web.Application, route: Route, base_path: str) -> None:
+    """Add ``route``; a GET that does not stream forever answers HEAD too."""
+    guarded = _guarded(route)
+    methods = ["GET", "HEAD"] if route.method == "GET" and not route.streams else [route.method]
+    for method in methods:
+        app.router.add_route(method, base_path + route.path, guarded)
+
+
+def _guarded(route: Route) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if route.access is Access.CHANGE and request.app[OPTIONS].view_only:
+            raise Forbidden("this server is view-only: it shows everything and starts and stops nothing")
+        return await route.handler(request)
+
+    handle.route = route  # type: ignore[attr-defined]
+    return handle
+
+
+def policy_of(handler: Any) -> Access:
+    """The access that ``handler`` was registered with."""
+    route: Route = handler.route
+    return route.access
