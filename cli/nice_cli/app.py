@@ -1,0 +1,54 @@
+"""The command line as a whole: its commands, in the order in which one needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from nice_cli.commands.definitions import describe, list_tasks, next_fires
+from nice_cli.commands.logs import logs
+from nice_cli.commands.operator import dev, lint
+from nice_cli.commands.run import run
+from nice_cli.commands.runs import cancel, retry, runs
+from nice_cli.commands.server import show_version, workers
+from nice_cli.exits import EXIT_CODES_HELP
+
+READER_LEFT = 141
+"""What a shell reports of programs that ended because ``| head`` had enough."""
+
+
+class Commands(click.Group):
+    """Lists commands as they were added, related ones together; ends quietly when its reader has left."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and see that what it said was written."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ctx.exit(READER_LEFT)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in order of definition."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES_HELP,
+)
+def nicectl() -> None:
+    """Scheduled and one-off tasks: run them, look at them, stop them."""
+
+
+for _command in (
+    dev, list_tasks, describe, run, logs, runs, cancel, retry, next_fires, lint, workers, show_version
+):  # fmt: skip
+    nicectl.add_command(_command)

@@ -1,0 +1,1 @@
+"""One module per group of commands: read arguments, call the server, show the answer."""

@@ -1,0 +1,146 @@
+"""Commands that look at tasks: list, describe, next."""
+
+from __future__ import annotations
+
+import click
+
+from nice_cli import exact
+from nice_cli.api import Document
+from nice_cli.options import Target, targeted, targeted_without_n
+from nice_cli.output import Column, Form, note, show_document, show_facts, show_list, yaml_text
+from nice_cli.text import visible
+from nice_cli.times import NONE, age, local, span
+
+COLUMNS = (
+    Column("NAMESPACE", lambda task: task["namespace"]),
+    Column("NAME", lambda task: task["name"]),
+    Column("SCHEDULE", lambda task: task.get("scheduleInWords") or NONE),
+    Column("NEXT", lambda task: age(task["nextFireAt"])),
+    Column("ACTIVE", lambda task: str(task["active"])),
+    Column("LAST", lambda task: age(_last(task).get("createdAt"))),
+    Column("RESULT", lambda task: _last(task).get("state", NONE), styled=True),
+    Column("STATUS", lambda task: _status(task), styled=True),
+    Column("GENERATION", lambda task: str(task["generation"]), wide=True),
+    Column("TIMEOUT", lambda task: task.get("timeoutInWords") or NONE, wide=True),
+    Column("CONCURRENCY", lambda task: task.get("concurrencyPolicy") or NONE, wide=True),
+    Column("ORIGIN", lambda task: task["origin"], wide=True),
+    Column("DESCRIPTION", lambda task: _first_line(task.get("description", "")), wide=True),
+)
+
+FIRE_COLUMNS = (
+    Column("AT", lambda fire: local(fire["at"])),
+    Column("FROM NOW", lambda fire: age(fire["at"])),
+    Column("UTC", lambda fire: fire["at"], wide=True),
+    Column("KEY", lambda fire: fire["key"], wide=True),
+)
+
+
+@click.command("list")
+@targeted
+def list_tasks(target: Target) -> None:
+    """List tasks, with when they run next and how they ended last."""
+    tasks = [t for t in target.api.tasks() if target.namespace in (None, t["namespace"])]
+    show_list(tasks, COLUMNS, task_name, target.form)
+    if not tasks and target.form in (Form.TABLE, Form.WIDE):
+        note("There are no tasks here. Put a NiceTask into the folder that the server watches.")
+
+
+@click.command()
+@click.argument("task")
+@targeted
+def describe(target: Target, task: str) -> None:
+    """Show everything about TASK: its definition, its schedule, its last runs, and why it does not run."""
+    wanted = target.task(task)
+    document = target.api.task(wanted.namespace, wanted.name)
+    if target.form is Form.NAME:
+        click.echo(task_name(document))
+    elif target.form in (Form.JSON, Form.YAML):
+        show_document(document, target.form)
+    else:
+        upcoming = target.api.upcoming(wanted.namespace, wanted.name, 5)
+        show_facts([*_facts(document), *_explained(target.api.explain(wanted.namespace, wanted.name))])
+        _show_parts(document, upcoming, target.form)
+
+
+@click.command("next")
+@click.argument("task")
+@click.option("-n", "--count", type=click.IntRange(1, 100), default=5, show_default=True, help="How many.")
+@targeted_without_n
+def next_fires(target: Target, task: str, count: int) -> None:
+    """Show when TASK runs next, on this machine's clock (-o wide: in UTC, too)."""
+    wanted = target.task(task)
+    upcoming = target.api.upcoming(wanted.namespace, wanted.name, count)
+    show_list(upcoming["fires"], FIRE_COLUMNS, lambda fire: fire["at"], target.form)
+    if not upcoming["fires"] and target.form in (Form.TABLE, Form.WIDE):
+        note(f"{wanted} has no planned moment. Run it now: nicectl run {wanted}")
+
+
+def task_name(task: Document) -> str:
+    """As every command takes it."""
+    return f"{task['namespace']}/{task['name']}"
+
+
+def _facts(task: Document) -> list[tuple[str, str]]:
+    payload = task.get("payload")
+    return [
+        ("Name", task_name(task)),
+        ("Task name", task.get("taskName", "") if task.get("taskName") != task["name"] else ""),
+        ("Description", task.get("description", "")),
+        ("Schedule", task.get("scheduleInWords") or ""),
+        ("As written", "\n".join(task.get("schedules", ()))),
+        ("Time zone", task.get("timeZone", "") if task.get("schedules") else ""),
+        ("Suspended", "yes" if task.get("suspended") else ""),
+        (
+            "Next run",
+            f"{local(task['nextFireAt'])} ({age(task['nextFireAt'])})" if task["nextFireAt"] else "",
+        ),
+        ("Stalled", task["stalled"]),
+        ("Time limit", task.get("timeoutInWords") or ""),
+        ("Concurrency", task.get("concurrencyPolicy", "")),
+        ("Payload", "" if payload is None else exact.dumps(payload, indent=2)),
+        ("Active runs", str(task["active"])),
+        ("Generation", str(task["generation"])),
+        ("Origin", task["origin"]),
+    ]
+
+
+def _explained(explanation: Document) -> list[tuple[str, str]]:
+    """Whatever the server says about why it does not run now."""
+    said = explanation.get("message") or explanation.get("summary") or ""
+    return [("Why not now", str(said))]
+
+
+def _show_parts(task: Document, upcoming: Document, form: Form) -> None:
+    if upcoming["fires"]:
+        click.echo()
+        show_list(upcoming["fires"], FIRE_COLUMNS, lambda fire: fire["at"], form)
+    if task["lastRuns"]:
+        click.echo()
+        show_list(task["lastRuns"], LAST_RUN_COLUMNS, lambda run: run["id"], form)
+    click.echo("\nDefinition:")
+    for line in yaml_text(task["manifest"]).splitlines():
+        click.echo(f"  {visible(line)}")
+
+
+LAST_RUN_COLUMNS = (
+    Column("RUN", lambda run: run["id"]),
+    Column("STATE", lambda run: run["state"], styled=True),
+    Column("CREATED", lambda run: age(run["createdAt"])),
+    Column("DURATION", lambda run: span(run["durationSeconds"])),
+    Column("REASON", lambda run: run["reason"] or NONE),
+)
+
+
+def _last(task: Document) -> Document:
+    last: Document = task["lastRuns"][0] if task["lastRuns"] else {}
+    return last
+
+
+def _status(task: Document) -> str:
+    if task["stalled"]:
+        return "stalled"
+    return "suspended" if task.get("suspended") else "ready"
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else NONE

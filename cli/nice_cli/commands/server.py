@@ -1,0 +1,35 @@
+"""Commands about the programs themselves: workers, version."""
+
+from __future__ import annotations
+
+import click
+
+import nice_cli
+from nice_cli.options import Target, targeted
+from nice_cli.output import Column, Form, note, show_list
+
+COLUMNS = (
+    Column("WORKER", lambda worker: worker["name"]),
+    Column("POOL", lambda worker: worker["pool"]),
+    Column("SLOTS", lambda worker: str(worker["slots"])),
+    Column("BUSY", lambda worker: str(worker["busy"])),
+    Column("STATE", lambda worker: "draining" if worker["draining"] else "ready"),
+    Column("HOST", lambda worker: worker["host"]["name"], wide=True),
+    Column("SESSION", lambda worker: worker["session"], wide=True),
+)
+
+
+@click.command()
+@targeted
+def workers(target: Target) -> None:
+    """List the workers that are connected."""
+    found = target.api.workers()
+    show_list(found, COLUMNS, lambda worker: worker["name"], target.form)
+    if not found and target.form in (Form.TABLE, Form.WIDE):
+        note("No worker is connected; runs wait until one is.")
+
+
+@click.command("version")
+def show_version() -> None:
+    """Print the version of this program."""
+    click.echo(nice_cli.version())

@@ -1,0 +1,161 @@
+"""HTTP to a server, and the one place where its failures become ours.
+
+The standard library's client on purpose: a command answers before a larger one would be imported.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import nice_cli
+from nice_cli import exact
+from nice_cli.errors import Failure
+from nice_cli.exits import Exit
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 60.0
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+CODES = {404: Exit.NOT_FOUND, 409: Exit.CONFLICT}
+
+
+class Unreachable(Failure):
+    """The server does not answer, or stopped in the middle of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """One server, by its base address such as ``http://localhost:9999``."""
+
+    base: str
+
+    def get(self, path: str, timeout: float = CONNECT_SECONDS, **query: Any) -> Any:
+        """The JSON document at ``path``. Raises Failure. Query values that are None are left out."""
+        return self._document(self._request("GET", path + _query(query)), timeout)
+
+    def post(self, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON answer to JSON text. Raises Failure."""
+        return self._document(self._request("POST", path, body, headers or {}), CONNECT_SECONDS)
+
+    def stream(self, path: str, last_event_id: str) -> Iterator[bytes]:
+        """The lines of an event stream as they come; ends when the server ends it. Raises Failure."""
+        headers = {"Accept": "text/event-stream"} | (
+            {"Last-Event-ID": last_event_id} if last_event_id else {}
+        )
+        with self._open(self._request("GET", path, "", headers), SILENCE_SECONDS) as answer:
+            while line := _read(answer.readline, self.base):
+                yield line
+
+    def went_away(self) -> Unreachable:
+        """What to raise when a stream ended before it said so: the server stops or restarts."""
+        return _unreachable(self.base, ConnectionResetError("it closed the connection"))
+
+    def _request(
+        self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
+    ) -> urllib.request.Request:
+        if not self.base.startswith(("http://", "https://")):
+            raise _not_an_address(self.base)
+        all_headers = {"Accept": "application/json", "User-Agent": f"nicectl/{nice_cli.version()}"}
+        all_headers |= {"Content-Type": "application/json"} if body else {}
+        data = body.encode() if method == "POST" else None
+        return urllib.request.Request(  # noqa: S310 - the scheme was looked at
+            f"{self.base.rstrip('/')}{path}", data, all_headers | dict(headers or {}), method=method
+        )
+
+    def _document(self, request: urllib.request.Request, timeout: float) -> Any:
+        with self._open(request, timeout) as answer:
+            content = _read(answer.read, self.base)
+        try:
+            return exact.loads(content)
+        except ValueError:
+            raise _not_ours(self.base) from None
+
+    def _open(self, request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
+        try:
+            answer: http.client.HTTPResponse = _opener(self.base).open(request, timeout=timeout)
+        except urllib.error.HTTPError as error:
+            raise refusal(error.code, error.read()) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise _unreachable(self.base, error) from None
+        except ValueError:
+            raise _not_an_address(self.base) from None
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """What an answer with an error status says."""
+
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def refusal(status: int, body: bytes) -> Failure:
+    """The failure that an answer with an error status means."""
+    said = _read_refusal(status, body)
+    lines = [said.message]
+    for problem in said.details.get("problems", ()):
+        place = f"{problem.get('field')}: " if problem.get("field") else ""
+        lines.append(f"  {place}{problem.get('message', '')}")
+    if nearest := said.details.get("nearest"):
+        lines.append(f"  near to it: {', '.join(map(str, nearest))}")
+    return Failure("\n".join(lines), CODES.get(status, Exit.SERVER))
+
+
+def _read_refusal(status: int, body: bytes) -> _Refused:
+    try:
+        document = json.loads(body)
+        return _Refused(str(document["message"]), document)
+    except (ValueError, TypeError, KeyError):
+        reason = http.client.responses.get(status, "unknown")
+        return _Refused(f"the server answers {status} ({reason}) and says no more; is it Nice Commander?")
+
+
+def _opener(base: str) -> urllib.request.OpenerDirector:
+    """A proxy of the environment is for servers elsewhere, never for this machine."""
+    host = urllib.parse.urlsplit(base).hostname
+    handlers = [urllib.request.ProxyHandler({})] if host in LOCAL_HOSTS else []
+    return urllib.request.build_opener(*handlers)
+
+
+def _read(read: Any, base: str) -> bytes:
+    try:
+        content: bytes = read()
+    except (OSError, http.client.HTTPException) as error:
+        raise _unreachable(base, error) from None
+    return content
+
+
+def _query(query: Mapping[str, Any]) -> str:
+    given = {key: value for key, value in query.items() if value is not None}
+    return "?" + urllib.parse.urlencode(given, doseq=True) if given else ""
+
+
+def _unreachable(base: str, error: Exception) -> Unreachable:
+    reason = getattr(error, "reason", None) or error
+    cause = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return Unreachable(
+        f"no server answers at {base} ({cause}). Start one with `nicectl dev DIR`, "
+        "or name another with --server or NICE_SERVER.",
+        Exit.SERVER,
+    )
+
+
+def _not_an_address(base: str) -> Failure:
+    return Failure(
+        f"{base!r} is not the address of a server; expected one like http://localhost:9999", Exit.USAGE
+    )
+
+
+def _not_ours(base: str) -> Failure:
+    return Failure(
+        f"what answers at {base} does not speak JSON; is it Nice Commander? "
+        "Name another server with --server or NICE_SERVER.",
+        Exit.SERVER,
+    )
