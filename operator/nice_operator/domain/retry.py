@@ -4,7 +4,7 @@ Rules, in this order (SEMANTICS of the field: podFailurePolicy, Temporal, Faktor
 
 1. What succeeded is done. What somebody asked to cancel is never tried again.
 2. An interrupted attempt (a drain) goes back uncounted; under ``onLost: Fail`` the run is lost.
-3. A lost attempt is no attempt of the user's code: back uncounted, at most three times; ``onLost: Fail``: lost.
+3. A lost attempt is not the user's failure: back uncounted, at most three times; ``onLost: Fail``: lost.
 4. The task's retry rules, the first that matches. A cancelled attempt matches only a rule that names
    ``cancelled``.
 5. Else a failed attempt is tried again while attempts are left; a timeout is not.

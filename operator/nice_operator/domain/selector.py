@@ -9,7 +9,7 @@ ANY_WORKER = ""
 
 
 def canonical(selector: Mapping[str, str]) -> str:
-    """One text per meaning, ``key=value`` joined by commas and sorted, so that equal selectors compare equal."""
+    """One text per meaning, ``key=value`` joined by commas and sorted: equal selectors compare equal."""
     return ",".join(f"{key}={selector[key]}" for key in sorted(selector))
 
 

@@ -1,0 +1,85 @@
+"""What a worker's word means for the store. Each report is one guarded transition and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from nice_operator.domain.ids import SessionId
+from nice_operator.domain.retry import Ended, Fate, decide
+from nice_operator.domain.run import Attempt, HostFacts, Outcome, Run
+from nice_operator.engine import topics, wire
+from nice_operator.engine.holdings import Holding
+from nice_operator.ports import (
+    FinishDecision,
+    FinishVerdict,
+    HeartbeatReply,
+    HeldRun,
+    LogStore,
+    StartVerdict,
+    Store,
+    Wakeups,
+)
+from nice_protocol.messages import Log
+
+
+class Reports:
+    """Applies reports and wakes whoever waits for what they changed. The caller repeats what was Unavailable."""
+
+    def __init__(self, store: Store, logs: LogStore, wakeups: Wakeups, random: Callable[[], float]) -> None:
+        self._store = store
+        self._logs = logs
+        self._wakeups = wakeups
+        self._random = random
+
+    async def start(self, held: HeldRun, host: HostFacts) -> StartVerdict:
+        """The start barrier: committed before this returns."""
+        verdict = await self._store.start(held, host)
+        self._wakeups.publish(topics.run(held.id), topics.RUNS)
+        return verdict
+
+    async def finish(self, held: HeldRun, holding: Holding | None, outcome: Outcome) -> FinishVerdict:
+        """Record an attempt's end. A report of a run that is not held is settled by the store all the same:
+        it is a repetition, or stale evidence."""
+        fate = self._fate(holding, outcome)
+        decision = FinishDecision(held, fate.outcome, fate.state, fate.retry_after, fate.counted)
+        verdict = await self._store.finish(decision)
+        self._changed(held, final=fate.state.final)
+        return verdict
+
+    def _fate(self, holding: Holding | None, outcome: Outcome) -> Fate:
+        if holding is None:
+            return Fate(outcome, outcome.state)
+        run, spec = holding.claimed.run, holding.claimed.spec
+        return decide(_ended(run, outcome, holding.cancel_requested), spec.retry, spec.on_lost, self._random)
+
+    async def release(self, held: HeldRun) -> None:
+        """Back to the queue: it never started."""
+        await self._store.release(held)
+        self._changed(held, final=False)
+
+    async def heartbeat(self, session: SessionId, runs: Sequence[HeldRun]) -> HeartbeatReply:
+        """Renew the leases of these runs."""
+        return await self._store.heartbeat(session, runs)
+
+    async def log(self, held: HeldRun, holding: Holding | None, log: Log) -> int:
+        """Store log lines; returns the last line's number. Lines of an unknown attempt are dropped."""
+        attempt = holding.claimed.run.attempt if holding else await self._attempt_of(held)
+        chunks = [wire.chunk(lines) for lines in log.chunks]
+        if attempt is not None and chunks:
+            await self._logs.append(held.id, attempt, chunks)
+            self._wakeups.publish(topics.run(held.id))
+        return max((chunk.last for chunk in chunks), default=0)
+
+    async def _attempt_of(self, held: HeldRun) -> int | None:
+        attempts: Sequence[Attempt] = await self._store.attempts(held.id)
+        own = (a.number for a in attempts if a.epoch == held.epoch and a.session == held.session)
+        return next(own, None)
+
+    def _changed(self, held: HeldRun, *, final: bool) -> None:
+        if final:
+            self._wakeups.publish(topics.end(held.id))
+        self._wakeups.publish(topics.run(held.id), topics.QUEUE, topics.RUNS, topics.TASKS)
+
+
+def _ended(run: Run, outcome: Outcome, cancel_requested: bool) -> Ended:
+    return Ended(outcome, run.attempt, run.max_attempts, run.lost_count, cancel_requested)

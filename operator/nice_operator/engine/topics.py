@@ -1,0 +1,21 @@
+"""The names of wake-up topics, in one place (see ``ports.Wakeups``)."""
+
+from __future__ import annotations
+
+from nice_operator.domain.ids import RunId
+
+QUEUE = "queue"
+TASKS = "tasks"
+DUE = "due"
+RUNS = "runs"
+WORKERS = "workers"
+
+
+def run(run_id: RunId) -> str:
+    """The state or the log of this run changed."""
+    return f"run:{run_id}"
+
+
+def end(run_id: RunId) -> str:
+    """This run became final."""
+    return f"end:{run_id}"
