@@ -36,12 +36,16 @@ class PutTask:
     the one stored changes nothing.
 
     ``next_fire_at`` and ``anchor_at`` are computed by the engine for the new version; they are ignored
-    for a stalled definition, whose task keeps its last good version and schedule.
+    for a stalled definition, whose task keeps its last good version and schedule. ``missed``: planned
+    moments that this version makes impossible (a runAt before the task was made, fires still due under the
+    schedule that it replaces); it becomes one ``missed`` row in the same transaction, if the put changes anything.
     """
 
     definition: TaskDefinition
     next_fire_at: datetime | None
     anchor_at: datetime | None
+    missed: MissedSpan | None = None
+    missed_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ class FirePlan:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A request for a run. ``key`` is the fire key (``m:<Idempotency-Key or run id>``, ``r:<parent>``);
+    """A request for a run. ``key`` is the fire key (``m:<Idempotency-Key or run id>``,
+    ``r:<parent>:<run id>``, ``a:<digest of the annotation>``);
     ``payload`` is JSON text; ``available_at`` in the future schedules it."""
 
     id: RunId
@@ -391,7 +396,7 @@ class Wakeups(Protocol):
     """A hint that something changed. Losing one costs time, never correctness: everybody also polls.
 
     Topics: ``queue`` (work may be claimable), ``tasks``, ``due`` (schedules changed), ``run:<id>``
-    (state or log of that run), ``runs`` (any run).
+    (state or log of that run), ``end:<id>`` (it became final), ``runs`` (any run), ``workers``.
     """
 
     def publish(self, *topics: str) -> None: ...

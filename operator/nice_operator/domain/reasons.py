@@ -17,8 +17,9 @@ class Reason(StrEnum):
     REPLACED = "Replaced"
     TOO_LATE = "TooLate"
     SUPERSEDED = "Superseded"
-    OVER_CAP = "OverCap"
-    BEFORE_FIRST_SIGHT = "BeforeFirstSight"
+    CATCH_UP_LIMIT = "CatchUpLimit"
+    SCHEDULE_CHANGED = "ScheduleChanged"
+    BEFORE_CREATION = "BeforeCreation"
     CANCELLED = "Cancelled"
     TASK_DELETED = "TaskDeleted"
     WORKER_LOST = "WorkerLost"
@@ -34,10 +35,11 @@ _SENTENCES: dict[Reason, str] = {
     Reason.OVERLAP: "run {run} of the same task was {state}, and the task runs one at a time",
     Reason.COALESCED: "run {run} is waiting already and stands for this one too",
     Reason.REPLACED: "run {run} took its place",
-    Reason.TOO_LATE: "{count} planned between {first} and {last}: beyond the starting deadline of {deadline}",
+    Reason.TOO_LATE: "{count} planned between {first} and {last}: later than the starting deadline allows",
     Reason.SUPERSEDED: "{count} planned between {first} and {last}: a later one ran (catchUp: Latest)",
-    Reason.OVER_CAP: "{count} planned between {first} and {last}: beyond what catchUp: All starts at once",
-    Reason.BEFORE_FIRST_SIGHT: "planned for {first}, before this task was first seen",
+    Reason.CATCH_UP_LIMIT: "{count} planned between {first} and {last}: more than are caught up at once",
+    Reason.SCHEDULE_CHANGED: "{count} planned between {first} and {last}: the schedule was changed first",
+    Reason.BEFORE_CREATION: "planned for {first}, before this task was made",
     Reason.CANCELLED: "cancelled by {who}",
     Reason.TASK_DELETED: "its task was deleted",
     Reason.WORKER_LOST: "worker {worker} was not heard of for longer than its lease",

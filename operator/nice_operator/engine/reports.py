@@ -23,7 +23,7 @@ from nice_protocol.messages import Log
 
 
 class Reports:
-    """Applies reports and wakes whoever waits for what they changed. The caller repeats what was Unavailable."""
+    """Applies reports and wakes whoever waits for what they changed. The caller repeats if Unavailable."""
 
     def __init__(self, store: Store, logs: LogStore, wakeups: Wakeups, random: Callable[[], float]) -> None:
         self._store = store
