@@ -59,7 +59,7 @@ class Http:
     def _request(
         self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
     ) -> urllib.request.Request:
-        if not self.base.startswith(("http://", "https://")):
+        if not _is_address(self.base):
             raise _not_an_address(self.base)
         all_headers = {"Accept": "application/json", "User-Agent": f"nicectl/{nice_cli.version()}"}
         all_headers |= {"Content-Type": "application/json"} if body else {}
@@ -83,8 +83,6 @@ class Http:
             raise refusal(error.code, error.read()) from None
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(self.base, error) from None
-        except ValueError:
-            raise _not_an_address(self.base) from None
         return answer
 
 
@@ -145,6 +143,15 @@ def _unreachable(base: str, error: Exception) -> Unreachable:
         "or name another with --server or NICE_SERVER.",
         Exit.SERVER,
     )
+
+
+def _is_address(base: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(base)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return usable and parts.scheme in ("http", "https") and base.isprintable() and " " not in base
 
 
 def _not_an_address(base: str) -> Failure:

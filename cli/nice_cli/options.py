@@ -72,8 +72,8 @@ def _decorate(command: Callable[..., Any], namespace_flags: tuple[str, ...]) -> 
         metavar="URL", help="The server to ask.",
     )  # fmt: skip
     @click.option(
-        "-o", "--output", type=click.Choice(list(Form)), default=Form.TABLE, show_default=True,
-        help="Form of the answer.",
+        "-o", "--output", type=click.Choice([form.value for form in Form]), default=Form.TABLE.value,
+        show_default=True, help="Form of the answer.",
     )  # fmt: skip
     @wraps(command)
     def with_target(namespace: str | None, server: str, output: Form, **rest: Any) -> Any:

@@ -38,7 +38,7 @@ FIRE_COLUMNS = (
 @click.command("list")
 @targeted
 def list_tasks(target: Target) -> None:
-    """List tasks, with when they run next and how they ended last."""
+    """List tasks: when they run next, how they ended last."""
     tasks = [t for t in target.api.tasks() if target.namespace in (None, t["namespace"])]
     show_list(tasks, COLUMNS, task_name, target.form)
     if not tasks and target.form in (Form.TABLE, Form.WIDE):
@@ -49,7 +49,10 @@ def list_tasks(target: Target) -> None:
 @click.argument("task")
 @targeted
 def describe(target: Target, task: str) -> None:
-    """Show everything about TASK: its definition, its schedule, its last runs, and why it does not run."""
+    """Show everything about TASK.
+
+    Its schedule, why it does not run now, its next and last runs, its definition.
+    """
     wanted = target.task(task)
     document = target.api.task(wanted.namespace, wanted.name)
     if target.form is Form.NAME:
@@ -67,7 +70,10 @@ def describe(target: Target, task: str) -> None:
 @click.option("-n", "--count", type=click.IntRange(1, 100), default=5, show_default=True, help="How many.")
 @targeted_without_n
 def next_fires(target: Target, task: str, count: int) -> None:
-    """Show when TASK runs next, on this machine's clock (-o wide: in UTC, too)."""
+    """Show when TASK runs next.
+
+    Moments are on this machine's clock; -o wide adds UTC.
+    """
     wanted = target.task(task)
     upcoming = target.api.upcoming(wanted.namespace, wanted.name, count)
     show_list(upcoming["fires"], FIRE_COLUMNS, lambda fire: fire["at"], target.form)

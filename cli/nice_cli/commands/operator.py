@@ -25,7 +25,9 @@ OPERATOR = "nice_operator"
 def dev(
     folder: str, data: str | None, host: str | None, port: str | None, no_sync: bool, view_only: bool
 ) -> None:
-    """Run the tasks in the folder DIR on this machine, with a web page and an API.
+    """Run the tasks of a folder on this machine.
+
+    Watches the NiceTasks in DIR, and serves a web page and an API for them.
 
     Ctrl-C finishes what runs, then ends; a second Ctrl-C ends at once.
     """

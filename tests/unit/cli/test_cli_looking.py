@@ -1,0 +1,126 @@
+"""Commands that look at things, and the forms of their answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from tests.unit.cli.conftest import RUN, Nicectl, run_document, task_document
+from tests.unit.cli.scripted_server import Script
+
+TASK = "/api/v1/tasks/default/hello"
+
+
+def some_tasks(server: Script) -> None:
+    other = task_document(namespace="other", name="bye", nextFireAt=None, lastRuns=[], stalled="broken")
+    server.json("GET", "/api/v1/tasks", {"tasks": [task_document(), other]})
+
+
+def test_the_list_of_tasks_is_a_table(server: Script, nicectl: Nicectl) -> None:
+    some_tasks(server)
+    header, hello, bye = nicectl("list").out.splitlines()
+    assert header.split() == ["NAMESPACE", "NAME", "SCHEDULE", "NEXT", "ACTIVE", "LAST", "RESULT", "STATUS"]
+    assert hello.split()[:2] == ["default", "hello"]
+    assert "succeeded" in hello
+    assert bye.split()[-1] == "stalled"
+
+
+def test_a_namespace_narrows_the_list(server: Script, nicectl: Nicectl) -> None:
+    some_tasks(server)
+    assert nicectl("list", "-n", "other", "-o", "name").out == "other/bye\n"
+
+
+def test_wide_tables_say_more_and_are_never_cut(server: Script, nicectl: Nicectl) -> None:
+    server.json("GET", "/api/v1/tasks", {"tasks": [task_document(description="word " * 60)]})
+    assert ("word " * 60).rstrip() in nicectl("list", "-o", "wide").out
+
+
+def test_json_and_yaml_hold_what_the_server_sent(server: Script, nicectl: Nicectl) -> None:
+    some_tasks(server)
+    as_json = json.loads(nicectl("list", "-o", "json").out)
+    as_yaml = yaml.safe_load(nicectl("list", "-o", "yaml").out)
+    assert as_json == as_yaml
+    assert as_json[0] == task_document()
+
+
+def test_no_tasks_is_said_beside_the_answer(server: Script, nicectl: Nicectl) -> None:
+    server.json("GET", "/api/v1/tasks", {"tasks": []})
+    assert "no tasks" in nicectl("list").err
+    assert nicectl("list", "-o", "json").out == "[]\n"
+
+
+def test_describe_shows_schedule_runs_and_definition(server: Script, nicectl: Nicectl) -> None:
+    server.json("GET", TASK, task_document())
+    server.json(
+        "GET",
+        f"{TASK}/upcoming",
+        {"timeZone": "Etc/UTC", "fires": [{"at": "2999-01-01T02:00:00Z", "key": "c:1"}]},
+    )
+    server.json("GET", f"{TASK}/explain", {"message": "it waits for its schedule"})
+    out = nicectl("describe", "hello").out
+    for expected in (
+        "At 02:00",
+        RUN,
+        "timeoutAfter: 2 seconds",
+        "it waits for its schedule",
+        '"name": "Ada"',
+    ):
+        assert expected in out
+
+
+def test_next_asks_for_so_many_moments(server: Script, nicectl: Nicectl) -> None:
+    fires = [{"at": "2999-01-01T02:00:00.000Z", "key": "c:1"}]
+    server.json("GET", f"{TASK}/upcoming", {"timeZone": "Etc/UTC", "fires": fires})
+    ended = nicectl("next", "hello", "-n", "3", "-o", "name")
+    assert ended.out == "2999-01-01T02:00:00.000Z\n"
+    assert server.requests[0].query == "count=3"
+
+
+def test_a_task_without_schedule_says_how_to_run_it(server: Script, nicectl: Nicectl) -> None:
+    server.json("GET", f"{TASK}/upcoming", {"timeZone": "Etc/UTC", "fires": []})
+    assert "nicectl run default/hello" in nicectl("next", "hello").err
+
+
+def test_runs_are_filtered_by_the_server(server: Script, nicectl: Nicectl) -> None:
+    server.json("GET", "/api/v1/runs", {"runs": [run_document(state="failed")], "next": RUN})
+    ended = nicectl("runs", "hello", "--state", "failed", "--state", "lost", "--limit", "1")
+    assert server.requests[0].query == "namespace=default&task=hello&state=failed&state=lost&limit=1"
+    assert "failed" in ended.out
+    assert "--limit" in ended.err
+
+
+def test_cancel_tells_whether_the_run_has_stopped_yet(server: Script, nicectl: Nicectl) -> None:
+    path = f"/api/v1/runs/{RUN}/cancel"
+    server.json("POST", path, run_document(state="running", final=False), 202)
+    server.json("POST", path, run_document(state="cancelled"))
+    assert "is being stopped" in nicectl("cancel", RUN).out
+    assert "is cancelled" in nicectl("cancel", RUN).out
+
+
+def test_retry_names_the_new_run(server: Script, nicectl: Nicectl) -> None:
+    other = RUN[:-1] + "2"
+    server.json("POST", f"/api/v1/runs/{RUN}/retry", run_document(id=other, state="queued", final=False), 201)
+    assert nicectl("retry", RUN, "-o", "name").out == other + "\n"
+
+
+def test_workers_are_listed(server: Script, nicectl: Nicectl) -> None:
+    numbers = {"slots": 8, "busy": 1, "draining": False}
+    worker = {"name": "local", "pool": "default", **numbers, "host": {"name": "box"}, "session": RUN}
+    server.json("GET", "/api/v1/workers", {"workers": [worker]})
+    assert nicectl("workers").out.splitlines()[1].split() == ["local", "default", "8", "1", "ready"]
+
+
+@pytest.mark.parametrize("form", ["table", "wide"])
+def test_nothing_from_elsewhere_commands_the_terminal(server: Script, nicectl: Nicectl, form: str) -> None:
+    evil = "\x1b]0;title\x07\x9b2J\u202egnp.exe\n\u200b"
+    server.json("GET", "/api/v1/tasks", {"tasks": [task_document(description=evil, scheduleInWords=evil)]})
+    out = nicectl("list", "-o", form).out
+    assert len(out.splitlines()) == 2
+    assert not set(out) & set("\x1b\x9b\x07\u202e\u200b")
+
+
+def test_names_are_percent_encoded(server: Script, nicectl: Nicectl) -> None:
+    nicectl("describe", "a b?ü")
+    assert server.requests[0].path == "/api/v1/tasks/default/a%20b%3F%C3%BC"
