@@ -34,9 +34,7 @@ def make_app(
 ) -> web.Application:
     """The application. ``definitions`` tells of broken files (None: there is no folder)."""
     options = options or WebOptions()
-    app = web.Application(
-        middlewares=[identify, translate_errors, guard], client_max_size=options.max_body
-    )
+    app = web.Application(middlewares=[identify, translate_errors, guard], client_max_size=options.max_body)
     app[ENGINE] = engine
     app[DEFINITIONS] = definitions or NoDefinitions()
     app[OPTIONS] = options

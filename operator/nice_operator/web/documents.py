@@ -11,13 +11,16 @@ import orjson
 from nice_operator.domain.run import Attempt, HostFacts, LogSummary, MissedSpan, Run, Usage
 from nice_operator.domain.task import Task, TaskSpec
 from nice_operator.domain.timeout import format_duration
+from nice_operator.engine.workers import WorkerInfo
 from nice_operator.ports import LogChunk
 from nice_operator.web.schedules import in_words
 
 
 def stamp(at: datetime | None) -> str | None:
     """RFC 3339 with milliseconds and ``Z``."""
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
 
 
 def _raw(text: str | None) -> Any:
@@ -144,6 +147,24 @@ def chunk_document(chunk: LogChunk) -> dict[str, Any]:
         "at": stamp(chunk.at),
         "stream": chunk.stream,
         "text": chunk.text,
+    }
+
+
+def worker_document(worker: WorkerInfo) -> dict[str, Any]:
+    """A connected worker and what it holds."""
+    return {
+        "name": worker.worker,
+        "session": str(worker.session),
+        "pool": worker.pool,
+        "labels": worker.labels,
+        "slots": worker.slots,
+        "free": worker.free,
+        "draining": worker.draining,
+        "connectedAt": stamp(worker.connected_at),
+        "runs": [
+            {"id": str(run.id), "namespace": run.namespace, "task": run.task, "attempt": run.attempt}
+            for run in worker.runs
+        ],
     }
 
 

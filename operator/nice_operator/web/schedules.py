@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from nice_operator.domain.schedule import describe
-from nice_operator.domain.task import TaskSpec
+from datetime import datetime
+
+from nice_operator.domain.schedule import describe, next_changes, timetable_of
+from nice_operator.domain.task import Task, TaskSpec
 
 
 def in_words(spec: TaskSpec) -> str:
@@ -12,3 +14,11 @@ def in_words(spec: TaskSpec) -> str:
         return f"Once, at {spec.run_at.isoformat(timespec='minutes')}"
     words = [describe(schedule, spec.time_zone) for schedule in spec.schedules]
     return " · ".join(words) or "Manual"
+
+
+def clock_changes(task: Task, now: datetime) -> list[str]:
+    """What the next changes of the clocks do to the task."""
+    if task.spec is None or not task.spec.schedules:
+        return []
+    timetable = timetable_of(task.spec, hash_key=task.uid, anchor=task.anchor_at)
+    return [change.text for change in next_changes(timetable, now)]

@@ -80,9 +80,7 @@ async def _pages(request: web.Request, run: Run, attempt: int) -> AsyncIterator[
 async def follow_log(request: web.Request) -> web.StreamResponse:
     """Live: events ``log`` (id: last line number), then one ``end`` with the run and its log's completeness."""
     run = await run_of(request)
-    events = follow_events(
-        request.app[ENGINE], run.id, attempt_number(request, run), last_event_id(request)
-    )
+    events = follow_events(request.app[ENGINE], run.id, attempt_number(request, run), last_event_id(request))
     return await stream(request, events)
 
 

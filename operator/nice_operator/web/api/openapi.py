@@ -23,7 +23,11 @@ _ERROR = {
                 "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
             },
         },
-        "run": {"type": "string", "format": "uuid", "description": "The run in the way, or the run that ended"},
+        "run": {
+            "type": "string",
+            "format": "uuid",
+            "description": "The run in the way, or the run that ended",
+        },
         "state": {"type": "string"},
         "nearest": {"type": "array", "items": {"type": "string"}},
     },
@@ -38,7 +42,11 @@ def document(routes: Iterable[Route], base_path: str) -> dict[str, Any]:
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, route.operation)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Nice Commander", "version": "1", "description": "Tasks, their runs and their logs."},
+        "info": {
+            "title": "Nice Commander",
+            "version": "1",
+            "description": "Tasks, their runs and their logs.",
+        },
         "servers": [{"url": base_path or "/"}],
         "paths": paths,
         "components": {"schemas": {"Error": _ERROR}},

@@ -10,6 +10,7 @@ from aiohttp import web
 from nice_operator.domain.errors import Unavailable
 from nice_operator.engine.service import Engine
 from nice_operator.web.answers import json_response
+from nice_operator.web.documents import worker_document
 from nice_operator.web.keys import DEFINITIONS, ENGINE
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.sse import Event, stream

@@ -1,0 +1,42 @@
+// Times: how long from now, and what the clock of the person who looks will show.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const local = new Intl.DateTimeFormat(undefined, {
+  month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+});
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+export function enhanceTimes(root) {
+  for (const element of root.querySelectorAll("time[datetime]:not([data-clock])")) enhance(element);
+}
+
+function enhance(element) {
+  const at = new Date(element.dateTime);
+  const stated = (element.dataset.stated ??= element.textContent);
+  const mine = zone === element.dataset.zone ? "" : local.format(at);
+  if (!("relative" in element.dataset)) {
+    if (mine && !element.querySelector("small")) element.append(small(` ${mine} here`));
+    return;
+  }
+  element.title = mine ? `${stated}, ${mine} here` : stated;
+  setText(element, fromNow(at), at > Date.now() ? stated : "");
+}
+
+function fromNow(at) {
+  const seconds = Math.round((at - Date.now()) / 1000);
+  if (Math.abs(seconds) < 2) return "now";
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size);
+  return relative.format(Math.trunc(seconds / size), unit);
+}
+
+function setText(element, text, detail) {
+  const wanted = detail ? `${text} ${detail}` : text;
+  if (element.textContent === wanted) return;
+  element.replaceChildren(text, ...(detail ? [small(` ${detail}`)] : []));
+}
+
+function small(text) {
+  const element = document.createElement("small");
+  element.textContent = text;
+  return element;
+}

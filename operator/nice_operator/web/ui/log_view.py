@@ -1,0 +1,120 @@
+"""The log on a run's page: a first part rendered with the page, and the rest as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nice_operator.domain.ids import RunId
+from nice_operator.domain.run import Attempt, LogSummary, Run
+from nice_operator.engine.service import Engine
+from nice_operator.ports import LogChunk
+from nice_operator.web.loglines import Line, StyledLine, Styler, lines_of
+from nice_operator.web.sse import Event
+
+TAIL = 1000
+"""Lines rendered with the page."""
+MAX_EVENT_LINES = 2000
+"""Lines of one event; of a larger chunk the page shows the end, and says what it left out."""
+FIRST_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """A styled line, and the words about the gap before it, if lines were dropped there."""
+
+    styled: StyledLine
+    gap_before: str
+
+    @property
+    def line(self) -> Line:
+        """The line itself."""
+        return self.styled.line
+
+    @property
+    def segments(self) -> tuple[Any, ...]:
+        """Its pieces."""
+        return self.styled.segments
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """``end`` is the number of the last line shown (or skipped over); ``more``: there are later ones."""
+
+    lines: Sequence[ShownLine]
+    start: int
+    end: int
+    more: bool
+
+
+async def read_log(
+    engine: Engine, run_id: RunId, attempt: int, summary: LogSummary | None, after: int | None
+) -> LogView:
+    """The last lines of an ended log, the first ones of a live one, or those after a line asked for."""
+    begin = after if after is not None else max(0, summary.lines - TAIL) if summary else 0
+    chunks = await engine.logs.read(run_id, attempt, begin, FIRST_BYTES)
+    lines = [line for chunk in chunks for line in lines_of(chunk, begin)][:TAIL]
+    shown = _style(lines, summary.gaps if summary else (), begin)
+    end = lines[-1].number if lines else begin
+    last = max(chunks[-1].last if chunks else 0, summary.lines if summary else 0)
+    return LogView(shown, lines[0].number if lines else 1, end, last > end)
+
+
+def _style(lines: Sequence[Line], gaps: Sequence[tuple[int, int]], begin: int) -> list[ShownLine]:
+    styler = Styler()
+    shown: list[ShownLine] = []
+    before = begin
+    for line in lines:
+        dropped = [gap for gap in gaps if before < gap[0] and gap[1] < line.number]
+        shown.append(ShownLine(styler.style(line), " ".join(map(gap_words, dropped))))
+        before = line.number
+    return shown
+
+
+def gap_words(gap: tuple[int, int]) -> str:
+    """Names a gap."""
+    first, last = gap
+    return f"Line {first} was dropped." if first == last else f"Lines {first} to {last} were dropped."
+
+
+def completeness(summary: LogSummary | None, final: bool) -> str:
+    """Whether the log is all there."""
+    if summary is None:
+        return "No log was reported." if final else "live"
+    count = "1 line" if summary.lines == 1 else f"{summary.lines:,} lines"
+    if summary.complete and not summary.gaps:
+        return f"complete, {count}" if summary.lines else "complete, nothing written"
+    words = " ".join(map(gap_words, summary.gaps))
+    return f"incomplete, {count}. {words or 'Its end may be missing.'}".strip()
+
+
+def summary_of(run: Run, attempts: Sequence[Attempt], number: int) -> LogSummary | None:
+    """The log summary of one attempt."""
+    own = next((a.log for a in attempts if a.number == number and not a.stale), None)
+    return own or (run.log if number == run.attempt else None)
+
+
+async def live_events(engine: Engine, run_id: RunId, attempt: int, after: int) -> AsyncIterator[Event]:
+    """``lines`` as they come, then ``end`` with the words about completeness."""
+    styler = Styler()
+    async for chunk in engine.logs.follow(run_id, attempt, after):
+        yield Event("lines", _line_documents(chunk, styler, after), str(chunk.last))
+    run = await engine.runs.get(run_id)
+    attempts = await engine.runs.attempts(run_id)
+    words = completeness(summary_of(run, attempts, attempt), run.state.final)
+    yield Event("end", {"words": words})
+
+
+def _line_documents(chunk: LogChunk, styler: Styler, after: int) -> list[Any]:
+    """``[number, stream, [[text, classes], …]]`` for each line, the pieces becoming text nodes."""
+    lines = list(lines_of(chunk, after))
+    documents: list[Any] = []
+    if len(lines) > MAX_EVENT_LINES:
+        left_out = (lines[0].number, lines[-MAX_EVENT_LINES].number - 1)
+        words = f"Lines {left_out[0]} to {left_out[1]} came too fast to show; they are in the download."
+        documents.append([left_out[0], "gap", words])
+    for line in lines[-MAX_EVENT_LINES:]:
+        pieces = styler.style(line).segments
+        documents.append([line.number, line.stream, [[p.text, p.style.classes] for p in pieces]])
+    return documents
