@@ -38,7 +38,7 @@ class PutTask:
     ``next_fire_at`` and ``anchor_at`` are computed by the engine for the new version; they are ignored
     for a stalled definition, whose task keeps its last good version and schedule. ``missed``: planned
     moments that this version makes impossible (a runAt before the task was made, fires still due under the
-    schedule that it replaces); it becomes one ``missed`` row in the same transaction, if the put changes anything.
+    schedule that it replaces); they become one ``missed`` row in the transaction that records the version.
     """
 
     definition: TaskDefinition
@@ -46,6 +46,7 @@ class PutTask:
     anchor_at: datetime | None
     missed: MissedSpan | None = None
     missed_reason: str = ""
+    missed_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class FirePlan:
     fires: tuple[PlannedFire, ...]
     missed: MissedSpan | None = None
     missed_reason: str = ""
+    missed_message: str = ""
     wait_for_siblings: bool = False
 
 

@@ -114,9 +114,7 @@ class WorkerHub:
     def _fence(self, session: SessionId, worker: str) -> None:
         for other in list(self._connections.values()):
             if other.worker.id == session or other.worker.worker == worker:
-                other.refuse(
-                    Code.FENCED, f"worker {worker} has connected anew; this one ends", "hello"
-                )
+                other.refuse(Code.FENCED, f"worker {worker} has connected anew; this one ends", "hello")
                 other.end(POLICY_VIOLATION, Code.FENCED)
                 del self._connections[other.worker.id]
 

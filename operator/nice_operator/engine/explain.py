@@ -1,0 +1,95 @@
+"""Why a task is not running now, in words. Pure: looks only at what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nice_operator.domain.ids import RunId
+from nice_operator.domain.run import Run, RunState
+from nice_operator.domain.selector import canonical, satisfied
+from nice_operator.domain.task import POOL_QUEUE, Task, TaskSpec
+from nice_operator.engine.workers import WorkerInfo
+
+
+class Why(StrEnum):
+    """The word for programs."""
+
+    RUNNING = "Running"
+    STARTING = "Starting"
+    BLOCKED = "Blocked"
+    RETRY_LATER = "RetryLater"
+    NO_WORKER = "NoWorker"
+    WORKERS_BUSY = "WorkersBusy"
+    QUEUED = "Queued"
+    STALLED = "Stalled"
+    SUSPENDED = "Suspended"
+    SCHEDULED = "Scheduled"
+    OVER = "ScheduleOver"
+    MANUAL = "Manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``message`` says what holds the task up and what would help; ``run`` is the run it speaks of."""
+
+    reason: Why
+    message: str
+    run: RunId | None = None
+
+
+def explain(
+    task: Task, active: Sequence[Run], workers: Sequence[WorkerInfo], *, every_pool: bool
+) -> Explanation:
+    """``active``: the task's queued, claimed and running runs; the one furthest on is explained."""
+    running = [run for run in active if run.state is RunState.RUNNING]
+    if running:
+        return Explanation(Why.RUNNING, f"run {running[0].id} is running", running[0].id)
+    claimed = [run for run in active if run.state is RunState.CLAIMED]
+    if claimed:
+        return Explanation(Why.STARTING, f"run {claimed[0].id} is about to start", claimed[0].id)
+    if active and task.spec:
+        return _of_queued(min(active, key=lambda run: run.id), task.spec, workers, every_pool)
+    return _of_idle(task)
+
+
+def _of_queued(run: Run, spec: TaskSpec, workers: Sequence[WorkerInfo], every_pool: bool) -> Explanation:
+    if run.blocked_by is not None:
+        text = f"run {run.id} waits for run {run.blocked_by} (concurrencyPolicy: {spec.concurrency.policy})"
+        return Explanation(Why.BLOCKED, text, run.id)
+    if run.attempt:
+        text = f"run {run.id} is tried again at {run.available_at:%Y-%m-%d %H:%M:%S} UTC: {run.message}"
+        return Explanation(Why.RETRY_LATER, text, run.id)
+    return _of_workers(run, spec, workers, every_pool)
+
+
+def _of_workers(run: Run, spec: TaskSpec, workers: Sequence[WorkerInfo], every_pool: bool) -> Explanation:
+    able = [worker for worker in workers if _can_run(worker, spec, run.queue, every_pool)]
+    if not able:
+        wanted = f" with the labels {canonical(spec.worker_selector)}" if spec.worker_selector else ""
+        text = f"run {run.id} waits: no worker{wanted} is connected for {run.queue}"
+        return Explanation(Why.NO_WORKER, text, run.id)
+    if not any(worker.free for worker in able):
+        text = f"run {run.id} waits: all slots of {len(able)} worker(s) for {run.queue} are taken"
+        return Explanation(Why.WORKERS_BUSY, text, run.id)
+    return Explanation(Why.QUEUED, f"run {run.id} is queued and will be given to a worker at once", run.id)
+
+
+def _can_run(worker: WorkerInfo, spec: TaskSpec, queue: str, every_pool: bool) -> bool:
+    serves = queue.startswith(POOL_QUEUE) if every_pool else queue == POOL_QUEUE + worker.pool
+    return serves and not worker.draining and satisfied(canonical(spec.worker_selector), worker.labels)
+
+
+def _of_idle(task: Task) -> Explanation:
+    name = f"task {task.namespace}/{task.name}"
+    spec = task.spec
+    if spec is None:
+        return Explanation(Why.STALLED, f"{name} cannot run: {task.stalled}")
+    if spec.suspend:
+        return Explanation(Why.SUSPENDED, f"{name} is suspended; set suspend: false to resume it")
+    if task.next_fire_at is not None:
+        return Explanation(Why.SCHEDULED, f"{name} runs next at {task.next_fire_at:%Y-%m-%d %H:%M:%S} UTC")
+    if spec.scheduled:
+        return Explanation(Why.OVER, f"{name} has no planned time left; it runs when somebody asks")
+    return Explanation(Why.MANUAL, f"{name} has no schedule; it runs when somebody asks")

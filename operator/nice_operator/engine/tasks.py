@@ -1,0 +1,171 @@
+"""Tasks: recording definitions, looking them up, telling when and why."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
+from nice_operator.domain.ids import RunId, TaskId, uuid7
+from nice_operator.domain.run import ACTIVE_STATES, Requester, Run, Trigger
+from nice_operator.domain.schedule import Fire, Timetable
+from nice_operator.domain.task import Task, TaskDefinition
+from nice_operator.engine import timetables, topics
+from nice_operator.engine.annotations import Asked, asked, counts
+from nice_operator.engine.explain import Explanation, explain
+from nice_operator.engine.planning import plan_put
+from nice_operator.engine.requests import annotation_key, checked_payload
+from nice_operator.engine.settings import EngineSettings
+from nice_operator.engine.workers import WorkerHub
+from nice_operator.ports import NewRun, RunFilter, Store, Wakeups
+
+_log = logging.getLogger(__name__)
+
+LAST_RUNS = 10
+ACTIVE_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """A task with its newest runs (newest first) and how many are queued, claimed or running."""
+
+    task: Task
+    last_runs: Sequence[Run]
+    active: int
+
+
+class TaskService:
+    """What sources and doors call for tasks. ``writing`` is shared with the scheduler: see there."""
+
+    def __init__(
+        self,
+        store: Store,
+        hub: WorkerHub,
+        wakeups: Wakeups,
+        settings: EngineSettings,
+        writing: asyncio.Lock,
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._wakeups = wakeups
+        self._settings = settings
+        self._writing = writing
+        self._requests_seen: dict[str, str] = {}
+
+    # ------------------------------------------------------------ definitions
+
+    async def put(self, definition: TaskDefinition) -> Task:
+        """Record what a source says of a task now; saying it again changes nothing.
+
+        Raises InvalidInput when another task of the namespace has the same ``taskName``.
+        """
+        async with self._writing:
+            known = await self._store.get_task(definition.namespace, definition.name)
+            put = plan_put(definition, known, await self._store.now())
+            task = await self._store.put_task(put)
+        self._wakeups.publish(topics.DUE, topics.TASKS)
+        await self._run_if_asked(definition, task)
+        return task
+
+    async def delete(self, namespace: str, name: str) -> Task | None:
+        """Forget a task: its queued runs are cancelled, its running ones told to stop, its history kept."""
+        known = await self._store.get_task(namespace, name)
+        if known is None:
+            return None
+        async with self._writing:
+            deleted = await self._store.delete_task(known.id)
+        self._requests_seen.pop(known.uid, None)
+        await self._hub.recheck({known.id})
+        self._wakeups.publish(topics.DUE, topics.TASKS, topics.RUNS)
+        return deleted
+
+    async def _run_if_asked(self, definition: TaskDefinition, task: Task) -> None:
+        request = asked(definition)
+        seen = self._requests_seen.get(task.uid)
+        self._requests_seen[task.uid] = request.value if request else ""
+        made_at = definition.created_at or task.first_seen_at
+        if request is None or not counts(request, made_at, seen):
+            return
+        try:
+            await self._request(task, request)
+        except (Conflict, InvalidInput, KeyReused) as refusal:
+            _log.warning("the run that task %s/%s asks for: %s", task.namespace, task.name, refusal)
+
+    async def _request(self, task: Task, request: Asked) -> None:
+        payload = checked_payload(task, request.payload)
+        requester = Requester(Trigger.ANNOTATION)
+        new = NewRun(RunId(uuid7()), task, annotation_key(request.value), payload, requester)
+        if (await self._store.submit(new)).created:
+            self._wakeups.publish(topics.QUEUE, topics.RUNS, topics.TASKS)
+            await self._hub.recheck({task.id})
+
+    # ------------------------------------------------------------ looking
+
+    async def get(self, namespace: str, name: str) -> Task:
+        """By its name. Raises NotFound with the nearest names."""
+        task = await self._store.get_task(namespace, name)
+        if task is None:
+            names = (t.name for t in await self._store.list_tasks(namespace))
+            raise _not_found(namespace, name, names)
+        return task
+
+    async def by_task_name(self, namespace: str, task_name: str) -> Task:
+        """By ``spec.taskName``, the job API's name. Raises NotFound with the nearest names."""
+        task = await self._store.find_task(namespace, task_name)
+        if task is None:
+            tasks = await self._store.list_tasks(namespace)
+            raise _not_found(namespace, task_name, (t.spec.task_name for t in tasks if t.spec))
+        return task
+
+    async def list(self, namespace: str | None = None) -> Sequence[TaskSummary]:
+        """Every task with its newest runs, by namespace and name."""
+        tasks = await self._store.list_tasks(namespace)
+        last_runs = await self._store.last_runs([task.id for task in tasks], LAST_RUNS)
+        active = await self._active(namespace)
+        return [TaskSummary(task, last_runs.get(task.id, ()), active.get(task.id, 0)) for task in tasks]
+
+    async def summary(self, task: Task) -> TaskSummary:
+        """One task with its newest runs."""
+        last_runs = await self._store.last_runs([task.id], LAST_RUNS)
+        return TaskSummary(task, last_runs.get(task.id, ()), len(await self._active_runs(task)))
+
+    async def _active(self, namespace: str | None) -> Mapping[TaskId, int]:
+        wanted = RunFilter(namespace=namespace, states=ACTIVE_STATES, limit=ACTIVE_PAGE)
+        ids = sorted(run.task_id for run in (await self._store.list_runs(wanted)).runs)
+        return {task_id: len(list(group)) for task_id, group in groupby(ids)}
+
+    async def _active_runs(self, task: Task) -> Sequence[Run]:
+        wanted = RunFilter(task_id=task.id, states=ACTIVE_STATES, limit=ACTIVE_PAGE)
+        return (await self._store.list_runs(wanted)).runs
+
+    async def upcoming(self, task: Task, count: int) -> Sequence[Fire]:
+        """The next ``count`` planned moments; none while it is suspended. The first may be overdue."""
+        table = timetables.timetable(task)
+        if table is None or task.next_fire_at is None:
+            return ()
+        first = table.fire_at(int(task.next_fire_at.timestamp()))
+        return tuple(_following(table, first, count))
+
+    async def explain(self, task: Task) -> Explanation:
+        """Why it is not running now."""
+        active = await self._active_runs(task)
+        return explain(task, active, self._hub.list(), every_pool=self._settings.every_pool)
+
+
+def _following(table: Timetable, first: Fire, count: int) -> Iterable[Fire]:
+    fire: Fire | None = first
+    for _ in range(count):
+        if fire is None:
+            return
+        yield fire
+        fire = table.next_after(fire.at)
+
+
+def _not_found(namespace: str, name: str, names: Iterable[str]) -> NotFound:
+    nearest = tuple(difflib.get_close_matches(name, list(names), n=3, cutoff=0.5))
+    hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+    return NotFound(f"there is no task {name!r} in namespace {namespace}{hint}", nearest)
