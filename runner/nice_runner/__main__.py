@@ -1,0 +1,69 @@
+"""``python -m nice_runner``: a worker, until it is told to leave."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import sys
+
+from nice_runner.link import Address, Backoff, Link
+from nice_runner.lock import LockHeld, take_lock
+from nice_runner.process.zygote import ZygotePlan
+from nice_runner.settings import BadSettings, Settings, read_settings
+from nice_runner.supervisor.departure import Patience
+from nice_runner.supervisor.life import LogBounds, live
+from nice_runner.supervisor.worker import Identity
+
+EX_USAGE, EX_LOCKED = 2, 3
+
+PR_SET_DUMPABLE = 4
+
+
+def main() -> int:
+    """Returns the exit code: 0 left in order, 2 bad settings, 3 another worker holds the lock."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    try:
+        settings = read_settings(sys.argv[1:], os.environ)
+        _work(settings)
+    except BadSettings as mistakes:
+        print(f"nice-runner: the settings cannot be used:\n{mistakes}", file=sys.stderr)
+        return EX_USAGE
+    except LockHeld as held:
+        print(f"nice-runner: {held}", file=sys.stderr)
+        return EX_LOCKED
+    return 0
+
+
+def _work(settings: Settings) -> None:
+    _hide_from_runs()
+    identity = Identity(settings.worker_name, settings.pool, settings.slots, dict(settings.labels))
+    held = _lock(settings, identity)
+    plan = ZygotePlan(settings.runner_environment, settings.preload, settings.task_path, held)
+    bounds = LogBounds(settings.log_budget, settings.log_limit)
+    patience = Patience(settings.drain_seconds, settings.alone_seconds)
+    asyncio.run(live(identity, _link(settings), plan, bounds, patience))
+
+
+def _link(settings: Settings) -> Link:
+    local = settings.operator_socket is not None
+    backoff = Backoff(0.05, 0.5) if local else Backoff(0.5, 15)
+    return Link(Address(settings.operator_socket, settings.operator_url), backoff)
+
+
+def _lock(settings: Settings, identity: Identity) -> tuple[int, ...]:
+    if settings.data is None:
+        return ()
+    return (take_lock(settings.data / "worker.lock", identity.session, identity.name),)
+
+
+def _hide_from_runs() -> None:
+    """Runs of the same user shall read neither our memory nor our environment."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Arguments and environment to settings. The only reader of both; reports every mistake at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nice_protocol.limits import MAX_SLOTS
+
+MIB = 1024 * 1024
+
+PASSED_ON = ("PATH", "HOME", "USER", "TZ", "TMPDIR")
+"""Variables of our own that user code may see in dev mode."""
+
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+class BadSettings(Exception):
+    """One line per mistake, each with what was expected."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this worker lives. ``data`` is the data directory of the dev mode, whose lock it takes; without
+    it ``operator_url`` says where to connect. Durations are seconds, sizes bytes."""
+
+    data: Path | None
+    operator_url: str
+    worker_name: str
+    pool: str
+    labels: Mapping[str, str]
+    slots: int
+    task_path: str
+    preload: tuple[str, ...]
+    runner_environment: Mapping[str, str]
+    drain_seconds: float
+    alone_seconds: float
+    log_budget: int
+    log_limit: int
+
+    @property
+    def operator_socket(self) -> Path | None:
+        """The Unix socket to connect to, unless ``operator_url`` is a URL to dial."""
+        if self.operator_url.startswith("unix://"):
+            return Path(self.operator_url.removeprefix("unix://"))
+        return None
+
+
+def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """Raises BadSettings. Arguments win over the environment."""
+    options = _parse(arguments)
+    read = _Reader(environ)
+    data = Path(options.data).absolute() if options.data else None
+    settings = Settings(
+        data=data,
+        operator_url=f"unix://{data}/operator.sock" if data else read.url("NICE_OPERATOR_URL"),
+        worker_name=environ.get("NICE_WORKER_NAME") or ("local" if data else socket.gethostname()),
+        pool=environ.get("NICE_POOL", "default"),
+        labels=read.labels("NICE_LABELS"),
+        slots=int(read.number("NICE_SLOTS", max(4, 2 * (os.cpu_count() or 1)), 1, MAX_SLOTS, whole=True)),
+        task_path=str(Path(options.task_path).absolute()) if options.task_path else "",
+        preload=tuple(environ.get("NICE_PRELOAD", "asyncio").replace(",", " ").split()),
+        runner_environment=_runner_environment(environ),
+        drain_seconds=read.number("NICE_DRAIN_SECONDS", 25, 0, 86400),
+        alone_seconds=read.number("NICE_ALONE_SECONDS", 600, 0, 86400 * 366),
+        log_budget=int(read.number("NICE_LOG_BUDGET_BYTES", 32 * MIB, MIB, 1 << 40, whole=True)),
+        log_limit=int(read.number("NICE_LOG_LIMIT_BYTES", 100 * MIB, 1, 1 << 40, whole=True)),
+    )
+    if data is not None and not data.is_dir():
+        read.mistakes.append(f"--data {data}: expected a directory, found none; start the operator first")
+    if settings.task_path and not Path(settings.task_path).is_dir():
+        read.mistakes.append(f"--task-path {settings.task_path}: expected a directory, found none")
+    if read.mistakes:
+        raise BadSettings("\n".join(read.mistakes))
+    return settings
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="nice-runner", description="A worker: executes runs for the operator it connects to."
+    )
+    parser.add_argument("--data", default="", help="data directory of a local operator (dev mode)")
+    parser.add_argument("--task-path", default="", help="folder that is first on the import path of runs")
+    return parser.parse_args(arguments)
+
+
+def _runner_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """All that user code may find of our environment; credentials are never among it."""
+    passed = {name: environ[name] for name in PASSED_ON if name in environ}
+    return {"PATH": DEFAULT_PATH, "LANG": "C.UTF-8", **passed}
+
+
+class _Reader:
+    """Reads variables and gathers mistakes."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.mistakes: list[str] = []
+
+    def number(self, name: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
+        text = self._environ.get(name, "")
+        try:
+            value = (int(text) if whole else float(text)) if text else default
+        except ValueError:
+            value = float("nan")
+        if low <= value <= high:
+            return value
+        kind = "a whole number" if whole else "a number"
+        self.mistakes.append(f"{name}: expected {kind} from {low:g} to {high:g}, found {text!r}")
+        return default
+
+    def url(self, name: str) -> str:
+        text = self._environ.get(name, "").rstrip("/")
+        if text.startswith(("unix:///", "ws://", "wss://")):
+            return text
+        self.mistakes.append(
+            f"{name}: expected unix:///path, ws://host or wss://host, found {text!r}; or give --data DIR"
+        )
+        return ""
+
+    def labels(self, name: str) -> dict[str, str]:
+        labels = {}
+        for pair in filter(None, self._environ.get(name, "").split(",")):
+            key, equals, value = pair.partition("=")
+            if not (key and equals):
+                self.mistakes.append(f"{name}: expected key=value, found {pair!r}")
+            labels[key] = value
+        return labels

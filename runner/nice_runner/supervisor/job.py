@@ -1,0 +1,35 @@
+"""What a runner is told to execute: the job document and the environment of user code."""
+
+from __future__ import annotations
+
+import orjson
+
+from nice_protocol.messages import Assign
+
+DEFAULT_UNHANDLED = "Warn"
+
+
+def job_document(assign: Assign, task_path: str) -> bytes:
+    """The JSON that the runner reads once its gate is open."""
+    return orjson.dumps(
+        {
+            "task": f"{assign.namespace}/{assign.task}",
+            "execution": assign.execution,
+            "payload": assign.payload,
+            "env": {**assign.env, **_own_variables(assign, task_path)},
+            "unhandled": assign.unhandled_errors or DEFAULT_UNHANDLED,
+        }
+    )
+
+
+def _own_variables(assign: Assign, task_path: str) -> dict[str, str]:
+    folder = {"NICE_TASK_PATH": task_path} if task_path else {}
+    return {
+        "NICE_RUN_ID": assign.run,
+        "NICE_IDEMPOTENCY_KEY": assign.run,
+        "NICE_ATTEMPT": str(assign.attempt),
+        "NICE_EPOCH": str(assign.epoch),
+        "NICE_TASK": assign.task,
+        "NICE_NAMESPACE": assign.namespace,
+        **folder,
+    }

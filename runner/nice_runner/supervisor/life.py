@@ -1,0 +1,97 @@
+"""One life of a worker, from its lock to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from nice_protocol.messages import Assign
+from nice_runner.link import Link
+from nice_runner.logs.attempt import AttemptLog
+from nice_runner.logs.spool import Budget, Spool
+from nice_runner.process.run import RunListener, RunProcess
+from nice_runner.process.zygote import ZygotePlan, ZygoteProcess
+from nice_runner.supervisor.attempt import Runner, Tools
+from nice_runner.supervisor.departure import Departure, Patience
+from nice_runner.supervisor.job import job_document
+from nice_runner.supervisor.worker import Identity, Worker
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+"""How often leases are watched and unfinished lines are shown."""
+
+
+@dataclass(frozen=True)
+class LogBounds:
+    """Characters of log: unacknowledged by the operator, over all runs; kept of one attempt."""
+
+    budget: int
+    limit: int
+
+
+async def live(
+    identity: Identity, link: Link, plan: ZygotePlan, bounds: LogBounds, patience: Patience
+) -> None:
+    """Work until there is a reason to end, and leave no process behind."""
+    zygote = ZygoteProcess(plan)
+    zygote.start()
+    worker = _make_worker(identity, zygote, plan.code, bounds)
+    departure = Departure(worker, patience)
+    _listen_to_signals(departure)
+    async with _background(link.run(worker), _beat(worker), _tick(worker)):
+        await departure.wait()
+    await zygote.stop()
+    logger.info("ended")
+
+
+def _make_worker(identity: Identity, zygote: ZygoteProcess, task_path: str, bounds: LogBounds) -> Worker:
+    budget = Budget(bounds.budget)
+
+    def fork(assign: Assign, listener: RunListener) -> Runner:
+        return RunProcess(zygote, job_document(assign, task_path), listener)
+
+    tools = Tools(
+        fork=fork,
+        open_log=lambda: AttemptLog(Spool(budget), bounds.limit),
+        changed=lambda attempt: worker.talk(attempt),
+        freed=lambda attempt: worker.freed(attempt),
+    )
+    worker = Worker(identity, tools)
+    return worker
+
+
+def _listen_to_signals(departure: Departure) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, departure.terminate)
+    loop.add_signal_handler(signal.SIGINT, departure.interrupt)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes does not concern us
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+async def _beat(worker: Worker) -> None:
+    while True:
+        worker.beat()
+        await asyncio.sleep(worker.heartbeat_seconds)
+
+
+async def _tick(worker: Worker) -> None:
+    while True:
+        await asyncio.sleep(TICK_SECONDS)
+        worker.watch_lease()
+        worker.show_unfinished_lines()
+
+
+@asynccontextmanager
+async def _background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these beside the body; should one fail, so do we, rather than go on without it."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+        yield
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,178 @@
+"""Executes a job: source, a function, or a program. Returns the process's exit code.
+
+For Python the result channel carries one JSON object: ``{"result": <JSON text>}`` or
+``{"error": {"reason", "type", "message"}}``. A program writes its result there itself, if it has one.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import types
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, NoReturn
+
+from . import failures, unhandled
+from .results import ResultRefused, encode_result, write_report
+
+SOURCE_MODULE = "nice_task"
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to execute. ``payload`` is JSON text, ``code`` the folder of the task's modules or ""."""
+
+    task: str
+    execution: Dict[str, Any]
+    payload: str
+    environment: Dict[str, str]
+    unhandled: str
+    code: str
+
+
+def execute(job: Job, result: int) -> int:
+    """Execute the job, which for a program means never to return."""
+    if "command" in job.execution:
+        _become_program(job, result)
+    gc.enable()
+    return _run_python(job, result)
+
+
+# ---------------------------------------------------------------- Python
+
+
+def _run_python(job: Job, result: int) -> int:
+    try:
+        unhandled.install(job.unhandled, result)
+        text = encode_result(_call(_load(job), job))
+    except SystemExit as end:
+        return _exit_as_python_does(end, result)
+    except ResultRefused as refused:
+        return _fail(result, refused.reason, "", str(refused))
+    except BaseException as error:
+        failures.print_failure(error)
+        return _fail(result, "Error", failures.type_name(error), failures.text_of(error))
+    _finish_as_python_does()
+    write_report(result, {"result": text})
+    return 0
+
+
+def _load(job: Job) -> Callable[[Any], Any]:
+    if "python" in job.execution:
+        return _load_source(job.execution["python"]["source"], job.task)
+    return _load_function(job.execution["function"])
+
+
+def _load_source(source: str, task: str) -> Callable[[Any], Any]:
+    filename = f"<task {task}>"
+    failures.remember_source(filename, source)
+    module = types.ModuleType(SOURCE_MODULE)
+    module.__file__ = filename
+    sys.modules[SOURCE_MODULE] = module
+    exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+    run = getattr(module, "run", None)
+    if not callable(run):
+        raise NoRunFunction(f"the source of task {task} defines no function run(payload)")
+    return run  # type: ignore[no-any-return]
+
+
+def _load_function(path: str) -> Callable[[Any], Any]:
+    name, _, attributes = path.partition(":")
+    target: Any = importlib.import_module(name)
+    for attribute in attributes.split("."):
+        target = getattr(target, attribute)
+    if not callable(target):
+        raise NoRunFunction(f"{path} is of type {type(target).__name__}; expected a callable")
+    return target  # type: ignore[no-any-return]
+
+
+class NoRunFunction(Exception):
+    """The task's code has nothing to call."""
+
+
+def _call(run: Callable[[Any], Any], job: Job) -> Any:
+    value = run(json.loads(job.payload))
+    if not hasattr(value, "__await__"):
+        return value
+    import asyncio  # only now: most tasks need none, and a zygote may have preloaded it
+
+    async def outcome() -> Any:
+        unhandled.install_in_loop(asyncio.get_running_loop(), job.unhandled)
+        return await value
+
+    return asyncio.run(outcome())
+
+
+def _exit_as_python_does(end: SystemExit, result: int) -> int:
+    """``sys.exit()`` and ``sys.exit(0)`` end a run well; a number is the exit code; a text is an error."""
+    _finish_as_python_does()
+    if end.code is None or end.code == 0:
+        write_report(result, {"result": "null"})
+        return 0
+    if isinstance(end.code, int):
+        write_report(result, _error("ExitCode", "SystemExit", f"sys.exit({end.code})"))
+        return end.code & 0xFF
+    print(end.code, file=sys.stderr)
+    write_report(result, _error("Error", "SystemExit", failures.text_of(end.code)))
+    return 1
+
+
+def _fail(result: int, reason: str, error_type: str, message: str) -> int:
+    if not error_type:
+        print(message, file=sys.stderr)
+    write_report(result, _error(reason, error_type, message))
+    _finish_as_python_does()
+    return 1
+
+
+def _error(reason: str, error_type: str, message: str) -> Dict[str, Any]:
+    return {"error": {"reason": reason, "type": error_type, "message": message}}
+
+
+def _finish_as_python_does() -> None:
+    """Wait for threads that are not daemons, run atexit functions, flush: ``os._exit`` does none of it."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()
+    atexit = importlib.import_module("atexit")
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # user code may have closed it
+            stream.flush()
+
+
+# ---------------------------------------------------------------- programs
+
+
+def _become_program(job: Job, result: int) -> NoReturn:
+    argv: List[str] = job.execution["command"]
+    _payload_as_input(job.payload)
+    os.set_inheritable(result, True)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # programs expect it; Python alone ignores it
+    try:
+        os.execvpe(_located(argv[0], job.code), argv, {**job.environment, "NICE_RESULT_FD": str(result)})
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        os.write(2, f"cannot start {argv[0]!r}: {why}\n".encode("utf-8", "backslashreplace"))
+        os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
+
+
+def _payload_as_input(payload: str) -> None:
+    """A file in memory: any size at once, and in nobody's argument list, environment or disk."""
+    memory = os.memfd_create("payload")
+    with open(memory, "wb", closefd=False) as file:
+        file.write(payload.encode())
+    os.lseek(memory, 0, os.SEEK_SET)
+    os.dup2(memory, 0)
+    os.close(memory)
+
+
+def _located(program: str, code: str) -> str:
+    """``./backup.sh`` is looked for beside the task's definition, since the working directory is empty."""
+    return os.path.join(code, program) if code and "/" in program else program

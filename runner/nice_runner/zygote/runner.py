@@ -1,0 +1,101 @@
+"""The process of user code: arranges everything around it, waits at the gate, and executes the job.
+
+The job is a JSON object on a pipe: ``task``, ``execution``, ``payload`` (JSON text), ``env`` and
+``unhandled``. It is not even read before the keeper opens the gate.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import sys
+import types
+from dataclasses import dataclass
+from typing import Any, Dict
+
+from . import kernel
+from .children import restore_signals
+from .execute import Job, execute
+
+EX_SOFTWARE = 70
+
+RESULT, JOB, GATE = 3, 4, 5
+"""Where the runner's descriptors are. User code finds 0, 1, 2 and RESULT, the others are closed by then."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a runner is born with: pipes, gate, a directory of its own, the folder of the task's code."""
+
+    job: int
+    out: int
+    err: int
+    result: int
+    gate: int
+    scratch: str
+    code: str
+
+
+def run_attempt(start: Start) -> int:
+    """Prepare, wait until told to go, execute. Returns the exit code."""
+    os.setsid()
+    _arrange_descriptors(start)
+    _limit()
+    restore_signals()
+    os.chdir(start.scratch)
+    os.umask(0o022)
+    if os.read(GATE, 1) == b"":
+        return EX_SOFTWARE  # the keeper died before it let us go
+    os.close(GATE)
+    job = _read_job(start)
+    _become_ordinary_python(job)
+    return execute(job, RESULT)
+
+
+def _arrange_descriptors(start: Start) -> None:
+    out_of_the_way = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16) for fd in _sources(start)]
+    for target, source in enumerate(out_of_the_way):
+        os.dup2(source, target, inheritable=target < RESULT)
+    kernel.close_all_but(range(GATE + 1))
+
+
+def _sources(start: Start) -> "tuple[int, ...]":
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    return nothing, start.out, start.err, start.result, start.job, start.gate
+
+
+def _limit() -> None:
+    kernel.die_with_parent()
+    kernel.give_up_new_privileges()
+    kernel.name_process("nice-run")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _read_job(start: Start) -> Job:
+    with open(JOB, "rb") as pipe:
+        document: Dict[str, Any] = json.load(pipe)
+    environment = {**os.environ, "LANG": "C.UTF-8", "TMPDIR": start.scratch, **document["env"]}
+    return Job(
+        task=document["task"],
+        execution=document["execution"],
+        payload=document["payload"],
+        environment=environment,
+        unhandled=document["unhandled"],
+        code=start.code,
+    )
+
+
+def _become_ordinary_python(job: Job) -> None:
+    """Undo what a zygote's process differs in from one that a user would start."""
+    os.environ.clear()
+    os.environ.update(job.environment)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.argv = [job.task]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.dont_write_bytecode = True  # the folder of the tasks is its owner's, and old bytecode may lie
+    sys.path[:] = ([job.code] if job.code else []) + [entry for entry in sys.path if entry]

@@ -1,0 +1,152 @@
+"""The zygote: one thread that forks a keeper for each request of its one peer, the supervisor.
+
+It stays small and ordinary so that forks stay cheap and safe: no threads, no sockets but the peer's, no
+user code but the modules it was told to preload. Being a subreaper, it inherits what a keeper that was
+killed leaves behind, and ends it.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from typing import Callable, List, NoReturn, Optional, Sequence, Set
+
+from . import kernel, tree
+from .channel import Channel, Message
+from .children import ChildAlarm, collect
+
+EX_SOFTWARE = 70
+
+IGNORED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+"""A pod's SIGTERM is the supervisor's to handle; the others could come from a run that signals everybody."""
+
+KeepRun = Callable[[Channel, List[int]], None]
+"""Keep one run, given its control channel and its descriptors; in a process of its own."""
+
+
+@dataclass(frozen=True)
+class Preloaded:
+    """What was imported before the first fork, and why the rest was not."""
+
+    modules: List[str]
+    failures: List[str]
+
+
+def preload(names: Sequence[str]) -> Preloaded:
+    """Import modules once, for all runs. One that fails is reported and left to the runs."""
+    modules: List[str] = []
+    failures: List[str] = []
+    for name in names:
+        try:
+            importlib.import_module(name)
+            modules.append(name)
+        except Exception as error:
+            failures.append(f"{name}: {type(error).__name__}: {error}")
+    if threading.active_count() > 1:
+        failures.append("a preloaded module started a thread; forks from here may deadlock")
+    return Preloaded(modules, failures)
+
+
+class Zygote:
+    """Serves until the peer is gone or says so, and the last keeper has ended."""
+
+    def __init__(self, peer: Channel, keep_run: KeepRun, held: Sequence[int] = ()) -> None:
+        self._peer: Optional[Channel] = peer
+        self._keep_run = keep_run
+        self._held = tuple(held)
+        self._keepers: Set[int] = set()
+        self._alarm = ChildAlarm()
+        self._poll = select.poll()
+        self._poll.register(peer, select.POLLIN)
+        self._poll.register(self._alarm, select.POLLIN)
+
+    def serve(self, greeting: Message) -> None:
+        """Greet the peer and fork what it asks for."""
+        kernel.become_subreaper()
+        for number in IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        if self._peer is not None:
+            self._peer.send(greeting)
+        while self._peer is not None or self._keepers:
+            for descriptor, _ in self._poll.poll():
+                if self._peer is not None and descriptor == self._peer.fileno():
+                    self._hear(self._peer)
+            self._collect()
+
+    def _hear(self, peer: Channel) -> None:
+        message, descriptors = peer.receive()
+        if message is not None and message["type"] == "fork":
+            self._fork(descriptors)
+            return
+        self._poll.unregister(peer)
+        peer.close()
+        self._peer = None
+
+    def _fork(self, descriptors: List[int]) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _refuse(descriptors[0], error)
+        else:
+            if pid == 0:
+                self._become_keeper(descriptors)
+            self._keepers.add(pid)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _become_keeper(self, descriptors: List[int]) -> NoReturn:
+        code = EX_SOFTWARE
+        try:
+            kernel.name_process("nice-keeper")
+            signal.set_wakeup_fd(-1)
+            kernel.close_all_but((0, 1, 2, *self._held, *descriptors))
+            self._keep_run(Channel(socket.socket(fileno=descriptors[0])), descriptors[1:])
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+
+    def _collect(self) -> None:
+        self._alarm.clear()
+        if not all(self._collected(pid, status) for pid, status in collect()):
+            self._sweep_orphans()
+
+    def _collected(self, pid: int, status: int) -> bool:
+        """Returns whether this end was an orderly one; a keeper that failed leaves its run to us."""
+        orderly = pid in self._keepers and status == 0
+        self._keepers.discard(pid)
+        return orderly
+
+    def _sweep_orphans(self) -> None:
+        me = os.getpid()
+        tree.sweep(lambda: tree.descendants(me, frozenset(self._keepers)), self._collect_quietly)
+
+    def _collect_quietly(self) -> None:
+        for pid, _ in collect():
+            self._keepers.discard(pid)
+
+
+def _refuse(control: int, error: OSError) -> None:
+    with socket.socket(fileno=os.dup(control)) as end:
+        Channel(end).send({"type": "failed", "error": f"cannot fork: {error.strerror}"})
