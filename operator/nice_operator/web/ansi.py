@@ -16,7 +16,7 @@ MAX_PARAMETERS = 32
 
 _ESCAPE = re.compile(
     r"(?:\x1b\[|\x9b)(?P<parameters>[0-?]*)(?P<middle>[ -/]*)(?P<final>[@-~]?)"  # CSI
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, SOS, PM, APC
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS …
     r"|\x1b[ -/]*[0-~]?"  # two-character sequences
 )
 _STANDARD = (
@@ -111,7 +111,7 @@ def _apply(code: int, rest: Iterator[int], style: Style) -> Style:
         return replace(style, bold=False, dim=False)
     if code in _FLAGS:
         flag, value = _FLAGS[code]
-        return replace(style, **{flag: value})  # type: ignore[arg-type]
+        return replace(style, **{flag: value})
     return _colour(code, rest, style)
 
 

@@ -1,4 +1,4 @@
-"""Puts the HTTP server together: guards, routes, templates. Bootstrap calls ``make_app`` and runs what it returns."""
+"""Puts the HTTP server together: guards, routes, templates. Bootstrap runs what ``make_app`` returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Domain values as the JSON documents of ``/api/v1``: camelCase, times in RFC 3339 UTC, payloads digit for digit."""
+"""Domain values as documents of ``/api/v1``: camelCase, times in RFC 3339 UTC, payloads digit for digit."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Refusal:
 
 
 def refusal_of(error: Exception, request_id: str) -> Refusal:
-    """What to tell the caller about ``error``. One that we did not foresee is logged, and told by its id only."""
+    """What to tell the caller. An error that we did not foresee is logged, and told by its id only."""
     if isinstance(error, NiceError):
         return _of_nice(error)
     if isinstance(error, Misdirected):

@@ -1,8 +1,8 @@
 """Who may speak to this server through somebody's browser: the Host allow-list and the origin rule.
 
-A foreign page can make a browser call us. Its DNS name gives it away in ``Host`` (rebinding, S9), its
-origin in ``Sec-Fetch-Site`` and ``Origin`` (forgery, S7 and S8). A request with neither of the last two and no cookie
-comes from no browser and is left to authentication.
+A foreign page can make a browser call us. Its DNS name gives it away in ``Host`` (rebinding), its origin
+in ``Sec-Fetch-Site`` and ``Origin`` (forgery). A request with neither of the last two and no cookie comes
+from no browser and is left to authentication.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def formatted(chunks: Iterable[LogChunk]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Styler:
-    """Gives lines their styles. A colour lasts until its stream ends it, as on a terminal, so this keeps state."""
+    """Gives lines their styles. A colour lasts until its stream ends it, as on a terminal."""
 
     styles: dict[str, Style] = field(default_factory=dict)
 

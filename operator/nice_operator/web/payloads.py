@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from nice_operator.domain.errors import InvalidInput, Problem
-from nice_operator.domain.payload import dumps, parse_json
+from nice_operator.domain.strict_json import dump_json, parse_json
 from nice_operator.web.requests import MAX_DEPTH, body_text, require_json
 
 
@@ -24,7 +24,7 @@ async def payload_of_body(request: web.Request) -> str | None:
             f"the body has an unknown field {unknown[0][:64]!r}; the only one is payload",
             (Problem(unknown[0][:64], "unknown; the only field is payload"),),
         )
-    return dumps(document["payload"]) if "payload" in document else None
+    return dump_json(document["payload"]) if "payload" in document else None
 
 
 def payload_of_text(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Reading requests: bodies, names, numbers and ids, each refused with a sentence when it is not what it should be."""
+"""Reading requests: bodies, numbers and ids; each is refused with a sentence if it is not as it should be."""
 
 from __future__ import annotations
 

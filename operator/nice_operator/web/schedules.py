@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nice_operator.domain.schedule import describe, next_changes, timetable_of
+from nice_operator.domain.schedule import describe, next_changes
 from nice_operator.domain.task import Task, TaskSpec
+from nice_operator.engine.timetables import timetable
 
 
 def in_words(spec: TaskSpec) -> str:
@@ -20,5 +21,5 @@ def clock_changes(task: Task, now: datetime) -> list[str]:
     """What the next changes of the clocks do to the task."""
     if task.spec is None or not task.spec.schedules:
         return []
-    timetable = timetable_of(task.spec, hash_key=task.uid, anchor=task.anchor_at)
-    return [change.text for change in next_changes(timetable, now)]
+    known = timetable(task)
+    return [change.text for change in next_changes(known, now)] if known else []

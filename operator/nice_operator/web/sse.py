@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +51,7 @@ class OpenStreams:
 STREAMS = web.AppKey("streams", OpenStreams)
 
 
-async def stream(request: web.Request, events: AsyncIterator[Event]) -> web.StreamResponse:
+async def stream(request: web.Request, events: AsyncGenerator[Event]) -> web.StreamResponse:
     """Send ``events`` until they end, nobody listens any more, or the server shuts down."""
     response = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     response.content_type = "text/event-stream"
@@ -64,14 +64,14 @@ async def stream(request: web.Request, events: AsyncIterator[Event]) -> web.Stre
     return response
 
 
-async def _send(response: web.StreamResponse, events: AsyncIterator[Event]) -> None:
+async def _send(response: web.StreamResponse, events: AsyncGenerator[Event]) -> None:
     await response.write(f"retry: {RECONNECT_MILLISECONDS}\n\n".encode())
     async with aclosing(_with_pauses(events)) as source:
         async for event in source:
             await response.write(b": still here\n\n" if event is None else event.encode())
 
 
-async def _with_pauses(events: AsyncIterator[Event]) -> AsyncIterator[Event | None]:
+async def _with_pauses(events: AsyncGenerator[Event]) -> AsyncGenerator[Event | None]:
     """``events``, and None whenever none came for a while."""
     upcoming: asyncio.Future[Event] | None = None
     try:
@@ -90,13 +90,9 @@ async def _with_pauses(events: AsyncIterator[Event]) -> AsyncIterator[Event | No
     finally:
         if upcoming is not None:
             upcoming.cancel()
+            await asyncio.wait({upcoming})
+        await events.aclose()
 
 
-async def _next(events: AsyncIterator[Event]) -> Event:
+async def _next(events: AsyncGenerator[Event]) -> Event:
     return await anext(events)
-
-
-def last_event_id(request: web.Request) -> int:
-    """Where the client broke off: the header of a reconnecting EventSource, or ``?after=`` of a first request."""
-    text = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0

@@ -26,6 +26,6 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """The first ``limit`` characters of ``text`` on one line, with an ellipsis where something was left out."""
+    """At most ``limit`` characters of ``text`` on one line, with an ellipsis where some were left out."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"

@@ -11,8 +11,8 @@ import json
 from aiohttp import web
 
 from nice_operator.domain.errors import NotFound
-from nice_operator.domain.payload import parse_json
 from nice_operator.domain.run import Run, RunState
+from nice_operator.domain.strict_json import parse_json
 from nice_operator.domain.task import Task
 from nice_operator.engine.runs import RunRequest
 from nice_operator.engine.service import Engine

@@ -11,12 +11,12 @@ from nice_operator.ports import LogChunk
 from nice_operator.web.answers import attachment, json_response
 from nice_operator.web.api.runs import run_of
 from nice_operator.web.documents import chunk_document, run_document
-from nice_operator.web.follow import follow_events
+from nice_operator.web.follow import follow_events, position_of
 from nice_operator.web.keys import ENGINE
 from nice_operator.web.loglines import formatted
 from nice_operator.web.requests import integer
 from nice_operator.web.routing import Access, Operation, Route
-from nice_operator.web.sse import last_event_id, stream
+from nice_operator.web.sse import stream
 
 PAGE_BYTES = 256 * 1024
 MAX_PAGE_BYTES = 4 * 1024 * 1024
@@ -78,33 +78,37 @@ async def _pages(request: web.Request, run: Run, attempt: int) -> AsyncIterator[
 
 
 async def follow_log(request: web.Request) -> web.StreamResponse:
-    """Live: events ``log`` (id: last line number), then one ``end`` with the run and its log's completeness."""
+    """Live: events ``log``, then one ``end`` with the run and its log's completeness."""
     run = await run_of(request)
-    events = follow_events(request.app[ENGINE], run.id, attempt_number(request, run), last_event_id(request))
+    start = position_of(request, attempt_number(request, run) if "attempt" in request.query else 1)
+    events = follow_events(request.app[ENGINE], run.id, start, pinned="attempt" in request.query)
     return await stream(request, events)
 
 
 _LOGS = "/api/v1/runs/{id}/logs"
+_FOUND = {200: "The log", 404: "No such run"}
 _ATTEMPT = {"attempt": "Which attempt; the newest when absent"}
 ROUTES = (
     Route(
         "GET", _LOGS, log_page, Access.READ,
-        Operation("Log lines in pages", {200: "Chunks of lines", 404: "No such run"},
+        Operation("Log lines in pages", _FOUND,
                   {**_ATTEMPT, "after": "Only lines after this number", "bytes": "About how much text"}),
     ),
     Route(
         "GET", _LOGS + "/raw", raw_log, Access.READ,
-        Operation("The log as it was written", {200: "The log", 404: "No such run"}, _ATTEMPT, media="text/plain"),
+        Operation("The log as it was written", _FOUND, _ATTEMPT, media="text/plain"),
     ),
     Route(
         "GET", _LOGS + "/formatted", formatted_log, Access.READ,
-        Operation("The log to read: with times and streams, without escapes", {200: "The log", 404: "No such run"},
-                  _ATTEMPT, media="text/plain"),
+        Operation("The log to read: times and streams, no escapes", _FOUND, _ATTEMPT, media="text/plain"),
     ),
     Route(
         "GET", _LOGS + "/events", follow_log, Access.READ,
-        Operation("The log live, as server-sent events: log …, then end", {200: "The events", 404: "No such run"},
-                  {**_ATTEMPT, "after": "Only lines after this number"}, media="text/event-stream"),
+        Operation(
+            "The log live, as server-sent events: log …, then end; without attempt, of all attempts",
+            _FOUND, {**_ATTEMPT, "after": "Only lines after this one: 17, or 2:17 for attempt 2"},
+            media="text/event-stream",
+        ),
         streams=True,
     ),
 )  # fmt: skip

@@ -69,7 +69,7 @@ async def cancel_run(request: web.Request) -> web.Response:
 async def retry_run(request: web.Request) -> web.Response:
     """Run it again with the same payload, or another."""
     payload = await payload_of_body(request)
-    run = await request.app[ENGINE].runs.rerun(run_id(request), requester(request), payload)
+    run = (await request.app[ENGINE].runs.rerun(run_id(request), requester(request), payload)).run
     location = f"{request.app[OPTIONS].base_path}/api/v1/runs/{run.id}"
     return json_response(
         run_document(run), status=201, headers={"Location": location, "Nice-Run-Id": str(run.id)}
@@ -81,8 +81,8 @@ ROUTES = (
     Route(
         "GET", "/api/v1/runs", list_runs, Access.READ,
         Operation(
-            "List runs, newest first", {200: "A page of runs", 400: "A filter is wrong", 404: "No such task"},
-            {"namespace": "Only this namespace", "task": "Only this task (of the namespace, or the default one)",
+            "List runs, newest first", {200: "A page", 400: "A filter is wrong", 404: "No such task"},
+            {"namespace": "Only this namespace", "task": "Only this task of the namespace (or the default one)",
              "state": "Only these states; repeat it or separate with commas",
              "limit": "How many, 1 to 500; 50 when absent", "cursor": "The next of the answer before"},
         ),
@@ -94,7 +94,7 @@ ROUTES = (
     ),
     Route(
         "POST", _RUN + "/cancel", cancel_run, Access.CHANGE,
-        Operation("Stop a run", {200: "It is stopped", 202: "Its worker was told to stop it", 404: "No such run",
+        Operation("Stop a run", {200: "It is stopped", 202: "Its worker was told to", 404: "No such run",
                                  409: "It has ended already"}),
     ),
     Route(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import asdict
 
 from aiohttp import web
@@ -51,7 +51,7 @@ async def changes(request: web.Request) -> web.StreamResponse:
     return await stream(request, _changes(request.app[ENGINE]))
 
 
-async def _changes(engine: Engine) -> AsyncIterator[Event]:
+async def _changes(engine: Engine) -> AsyncGenerator[Event]:
     yield Event("ready", {})
     async with engine.wakeups.subscribe("tasks", "runs") as subscription:
         while True:
@@ -76,7 +76,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/api/v1/events", changes, Access.READ,
-        Operation("A hint whenever a task or a run has changed", {200: "The events"}, media="text/event-stream"),
+        Operation("A hint whenever a task or a run changed", {200: "Events"}, media="text/event-stream"),
         streams=True,
     ),
 )  # fmt: skip

@@ -17,7 +17,7 @@ export function followLog() {
 class Log {
   constructor(box) {
     this.box = box;
-    this.after = Number(box.dataset.after);
+    this.after = box.dataset.after;
     this.paused = false;
     this.follows = true;
     this.waiting = [];
@@ -27,7 +27,7 @@ class Log {
 
   connect() {
     if (this.source || this.ended || document.hidden) return;
-    this.source = new EventSource(`${this.box.dataset.log}&after=${this.after}`);
+    this.source = new EventSource(`${this.box.dataset.log}after=${this.after}`);
     this.source.addEventListener("open", () => showConnection(true));
     this.source.addEventListener("error", () => showConnection(false));
     this.source.addEventListener("change", () => refresh());
@@ -41,7 +41,7 @@ class Log {
   }
 
   receive(lines, id) {
-    this.after = Number(id);
+    this.after = id;
     this.waiting.push(...lines);
     if (this.waiting.length > MOST_LINES) this.waiting.splice(0, this.waiting.length - MOST_LINES);
     this.paused ? this.sayPaused() : this.show();

@@ -15,7 +15,7 @@ from nice_operator.web.ui import assets, show
 
 
 def make_environment(options: WebOptions) -> Environment:
-    """Templates of this package. A name that is not given to a template is an error, never an empty string."""
+    """Templates of this package. A name that a template is not given is an error, never an empty string."""
     environment = Environment(
         loader=PackageLoader("nice_operator.web", "templates"),
         autoescape=True,

@@ -70,7 +70,8 @@ async def run_again(request: web.Request) -> web.Response:
     typed = (await _fields(request)).get("payload", "")
     run = await run_of(request)
     try:
-        again = await request.app[ENGINE].runs.rerun(run.id, _requester(), payload_of_text(typed))
+        payload = payload_of_text(typed)
+        again = (await request.app[ENGINE].runs.rerun(run.id, _requester(), payload)).run
     except NiceError as error:
         refusal = refusal_of(error, request[REQUEST_ID])
         refused = _refused(error, typed or pretty_json(run.payload), refusal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Attempt, LogSummary, Run
 from nice_operator.engine.service import Engine
 from nice_operator.ports import LogChunk
+from nice_operator.web.follow import Position, follow_attempts
 from nice_operator.web.loglines import Line, StyledLine, Styler, lines_of
 from nice_operator.web.sse import Event
 
@@ -95,15 +96,21 @@ def summary_of(run: Run, attempts: Sequence[Attempt], number: int) -> LogSummary
     return own or (run.log if number == run.attempt else None)
 
 
-async def live_events(engine: Engine, run_id: RunId, attempt: int, after: int) -> AsyncIterator[Event]:
+async def live_events(
+    engine: Engine, run_id: RunId, start: Position, *, pinned: bool
+) -> AsyncGenerator[Event]:
     """``lines`` as they come, then ``end`` with the words about completeness."""
-    styler = Styler()
-    async for chunk in engine.logs.follow(run_id, attempt, after):
-        yield Event("lines", _line_documents(chunk, styler, after), str(chunk.last))
+    styler, number = Styler(), start.attempt
+    async for attempt, chunk in follow_attempts(engine, run_id, start, pinned=pinned):
+        begin = start.line if attempt == start.attempt else 0
+        documents = _line_documents(chunk, styler, begin)
+        if attempt != number:
+            styler, number = Styler(), attempt
+            documents.insert(0, [0, "gap", f"Attempt {attempt}"])
+        yield Event("lines", documents, str(Position(attempt, chunk.last)))
     run = await engine.runs.get(run_id)
-    attempts = await engine.runs.attempts(run_id)
-    words = completeness(summary_of(run, attempts, attempt), run.state.final)
-    yield Event("end", {"words": words})
+    summary = summary_of(run, await engine.runs.attempts(run_id), number)
+    yield Event("end", {"words": completeness(summary, run.state.final)})
 
 
 def _line_documents(chunk: LogChunk, styler: Styler, after: int) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiohttp import web
@@ -14,9 +14,10 @@ from nice_operator.web.answers import page
 from nice_operator.web.api.logs import MAX_LINE, attempt_number
 from nice_operator.web.api.runs import run_of
 from nice_operator.web.errors import Refusal
+from nice_operator.web.follow import Position, position_of
 from nice_operator.web.keys import ENGINE
 from nice_operator.web.requests import integer
-from nice_operator.web.sse import Event, last_event_id, stream
+from nice_operator.web.sse import Event, stream
 from nice_operator.web.ui.log_view import completeness, live_events, read_log, summary_of
 from nice_operator.web.ui.show import pretty_json
 from nice_operator.web.ui.task_page import PayloadForm
@@ -48,6 +49,8 @@ async def show_run(
         "log": log.lines,
         "log_start": log.start,
         "log_end": log.end,
+        "log_position": Position(number, log.end),
+        "pinned": "attempt" in request.query,
         "log_more": log.more,
         "log_done": done and not log.more,
         "completeness": completeness(summary, run.state.final),
@@ -62,11 +65,12 @@ async def log_events(request: web.Request) -> web.StreamResponse:
     """The page's stream: ``lines``, ``change`` when the run's state has, ``end``."""
     run = await run_of(request)
     engine = request.app[ENGINE]
-    lines = live_events(engine, run.id, attempt_number(request, run), last_event_id(request))
+    start = position_of(request, attempt_number(request, run))
+    lines = live_events(engine, run.id, start, pinned="attempt" in request.query)
     return await stream(request, _merged(lines, _state_changes(engine, run)))
 
 
-async def _state_changes(engine: Engine, run: Run) -> AsyncIterator[Event]:
+async def _state_changes(engine: Engine, run: Run) -> AsyncGenerator[Event]:
     """``change`` for each new state, attempt or request to stop."""
     seen: object = None
     async with engine.wakeups.subscribe(f"run:{run.id}", f"end:{run.id}") as subscription:
@@ -79,11 +83,11 @@ async def _state_changes(engine: Engine, run: Run) -> AsyncIterator[Event]:
             await subscription.wait(2.0)
 
 
-async def _merged(lines: AsyncIterator[Event], changes: AsyncIterator[Event]) -> AsyncIterator[Event]:
+async def _merged(lines: AsyncGenerator[Event], changes: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
     """Both streams as one, which ends when the log does."""
     queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=8)
 
-    async def pump(events: AsyncIterator[Event], *, last: bool) -> None:
+    async def pump(events: AsyncGenerator[Event], *, last: bool) -> None:
         async for event in events:
             await queue.put(event)
         if last:
@@ -97,3 +101,5 @@ async def _merged(lines: AsyncIterator[Event], changes: AsyncIterator[Event]) ->
         for one in pumps:
             one.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
+        await lines.aclose()
+        await changes.aclose()
