@@ -111,9 +111,8 @@ def _facts(task: Document) -> list[tuple[str, str]]:
 
 
 def _explained(explanation: Document) -> list[tuple[str, str]]:
-    """Whatever the server says about why it does not run now."""
-    said = explanation.get("message") or explanation.get("summary") or ""
-    return [("Why not now", str(said))]
+    """What it does now, or why it does nothing."""
+    return [("Now", str(explanation["message"]))]
 
 
 def _show_parts(task: Document, upcoming: Document, form: Form) -> None:

@@ -7,14 +7,15 @@ import click
 import nice_cli
 from nice_cli.options import Target, targeted
 from nice_cli.output import Column, Form, note, show_list
+from nice_cli.times import age
 
 COLUMNS = (
     Column("WORKER", lambda worker: worker["name"]),
     Column("POOL", lambda worker: worker["pool"]),
     Column("SLOTS", lambda worker: str(worker["slots"])),
-    Column("BUSY", lambda worker: str(worker["busy"])),
+    Column("BUSY", lambda worker: str(len(worker["runs"]))),
     Column("STATE", lambda worker: "draining" if worker["draining"] else "ready"),
-    Column("HOST", lambda worker: worker["host"]["name"], wide=True),
+    Column("CONNECTED", lambda worker: age(worker["connectedAt"]), wide=True),
     Column("SESSION", lambda worker: worker["session"], wide=True),
 )
 

@@ -106,8 +106,7 @@ def test_retry_names_the_new_run(server: Script, nicectl: Nicectl) -> None:
 
 
 def test_workers_are_listed(server: Script, nicectl: Nicectl) -> None:
-    numbers = {"slots": 8, "busy": 1, "draining": False}
-    worker = {"name": "local", "pool": "default", **numbers, "host": {"name": "box"}, "session": RUN}
+    worker = {"name": "local", "pool": "default", "slots": 8, "draining": False, "runs": [{"id": RUN}]}
     server.json("GET", "/api/v1/workers", {"workers": [worker]})
     assert nicectl("workers").out.splitlines()[1].split() == ["local", "default", "8", "1", "ready"]
 
