@@ -1,7 +1,7 @@
 """Patterns of JSON Schemas, kept to those that Python's backtracking matcher ends soon.
 
-Whoever writes a task chooses the pattern and whoever asks for a run the text, but the operator does the matching
-for all of them. So a pattern may not repeat what already repeats or branches, and it sees short texts only.
+Whoever writes a task chooses the pattern and whoever asks for a run the text, but the operator does the
+matching for all of them. So a pattern may not repeat what already repeats or branches, and it sees short texts only.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def check_pattern(pattern: str) -> str:
     skeleton = re.sub(r"\\.", "x", _CLASS.sub("x", pattern))
     if _repeats_a_repeat(skeleton):
         return (
-            "repeats a group that itself repeats or has alternatives, as in (a+)+, which can take for ever to "
-            "match; write it without the outer repetition"
+            "repeats a group that itself repeats or has alternatives, as in (a+)+, which can take for "
+            "ever to match; write it without the outer repetition"
         )
     if len(_OPEN_REPEAT.findall(skeleton)) > MOST_REPEATS:
         return f"must have at most {MOST_REPEATS} repetitions (*, +, {{1,5}}); make it simpler"

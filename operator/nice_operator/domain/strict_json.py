@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 says and I-JSON (RFC 7493) narrows it: what one reader accepts, every reader and database does.
+"""JSON as RFC 8259 says and I-JSON (RFC 7493) narrows it: what one reader accepts, every other does too.
 
 Refused, each with the place: NaN and Infinity, numbers that are infinite as a double, names given twice,
 lone surrogates, text that is no UTF-8, nesting and integers beyond any use. Integers stay exact.
@@ -49,7 +49,7 @@ def parse_json(text: str | bytes, *, max_depth: int | None = None, max_bytes: in
 
 
 def dump_json(value: JsonValue) -> str:
-    """``value`` as compact JSON text. Raises InvalidInput for what is not JSON (NaN, lone surrogates, other types)."""
+    """``value`` as compact JSON text. Raises InvalidInput for NaN, lone surrogates and what JSON has no type for."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()
@@ -70,7 +70,8 @@ def _encoded(text: str | bytes) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(
-            f"not valid JSON: character {error.start + 1} is half of a surrogate pair, which no text can hold; remove it"
+            f"not valid JSON: character {error.start + 1} is half of a surrogate pair, "
+            "which no text can hold; remove it"
         ) from None
 
 
@@ -95,7 +96,8 @@ def _check_surrogates(value: JsonValue) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise InvalidInput(
-            "not valid JSON: a \\u escape is half of a surrogate pair, which no text can hold; write both halves"
+            "not valid JSON: a \\u escape is half of a surrogate pair, which no text can hold; "
+            "write both halves"
         ) from None
 
 
@@ -120,7 +122,8 @@ def _float(text: str) -> float:
 def _int(text: str) -> int:
     if len(text) > LONGEST_INTEGER:
         raise InvalidInput(
-            f"not valid JSON: an integer has {len(text)} digits; at most {LONGEST_INTEGER} are accepted; write it as a string"
+            f"not valid JSON: an integer has {len(text)} digits; at most {LONGEST_INTEGER} are accepted; "
+            "write it as a string"
         )
     return int(text)
 
