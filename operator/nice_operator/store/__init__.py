@@ -1,0 +1,5 @@
+"""The database: tables, one guarded function per transition, one function per query, migrations.
+
+Does not belong here: decisions (``domain``), when things happen (``engine``), and any word of HTTP.
+No other package imports SQLAlchemy, and none of its errors leaves this one.
+"""

@@ -1,0 +1,54 @@
+"""Which runs of a task are history that may go. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from nice_operator.domain.ids import RunId
+from nice_operator.domain.run import FAILURES, RunState
+from nice_operator.domain.task import History, Keep
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run that has ended."""
+
+    id: RunId
+    state: RunState
+    finished_at: datetime
+
+
+def expendable(history: History, ended: Sequence[EndedRun], now: datetime) -> list[RunId]:
+    """The runs beyond the limits; ``ended`` newest first.
+
+    Successes and failures are counted apart, so that many of one never push out the other; what never
+    ran or was cancelled is counted for itself, by the limits for successes. The last success and the
+    last failure always stay.
+    """
+    successes = [run for run in ended if run.state is RunState.SUCCEEDED]
+    failures = [run for run in ended if run.state in FAILURES]
+    others = [run for run in ended if run.state is not RunState.SUCCEEDED and run.state not in FAILURES]
+    return [
+        *_beyond(history.succeeded, successes[1:], 1, now),
+        *_beyond(history.failed, failures[1:], 1, now),
+        *_beyond(history.succeeded, others, 0, now),
+    ]
+
+
+def _beyond(keep: Keep, runs: Iterable[EndedRun], kept: int, now: datetime) -> list[RunId]:
+    """``kept`` newer ones stay already."""
+    return [
+        run.id
+        for position, run in enumerate(runs, start=kept)
+        if _too_many(keep, position) or _too_old(keep, run, now)
+    ]
+
+
+def _too_many(keep: Keep, position: int) -> bool:
+    return keep.count is not None and position >= keep.count
+
+
+def _too_old(keep: Keep, run: EndedRun, now: datetime) -> bool:
+    return keep.age is not None and now - run.finished_at > keep.age

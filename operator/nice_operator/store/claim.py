@@ -1,0 +1,117 @@
+"""Claiming work (T4): queued → claimed. The epoch rises, and fences every report of an older claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from nice_operator.domain.run import Run, RunState
+from nice_operator.domain.task import POOL_QUEUE
+from nice_operator.ports import Claimed, ClaimRequest
+from nice_operator.store.leases import CLAIMED
+from nice_operator.store.rows import to_run
+from nice_operator.store.sessions import is_open
+from nice_operator.store.slots import admit_new
+from nice_operator.store.tables import runs
+from nice_operator.store.times import from_micros
+from nice_operator.store.tx import Tx
+from nice_operator.store.versions import Version, VersionKey, Versions
+
+_AFTER_POOLS = "pool;"
+"""The first text after every one that begins with ``pool:``."""
+
+Condition = sa.ColumnElement[bool]
+
+
+def claim(tx: Tx, versions: Versions, request: ClaimRequest) -> Sequence[Claimed]:
+    """Up to ``free`` runs, by priority, then age; none for a session that is closed or was replaced."""
+    if request.free < 1 or not is_open(tx, request.session):
+        return ()
+    admit_new(tx, versions)
+    rows: list[sa.Row[Any]] = []
+    for queue in _queues(tx, request):
+        rows += tx.locked(_candidates(tx, request, queue, request.free - len(rows)), skip=True)
+        if len(rows) >= request.free:
+            break
+    if not rows:
+        return ()
+    _take(tx, request, rows)
+    return _claimed(tx, versions, request, rows)
+
+
+def _queues(tx: Tx, request: ClaimRequest) -> Iterator[Condition]:
+    """One condition per query. A server gets one queue at a time, because only then it walks the index in
+    order and locks what it returns; SQLite locks nothing and takes all at once."""
+    if request.queues is not None and tx.mysql:
+        yield from (runs.c.queue == queue for queue in request.queues)
+    elif request.queues is not None:
+        yield runs.c.queue.in_(request.queues)
+    elif tx.mysql:
+        found = tx.all(_pool_queues(tx))
+        yield from (runs.c.queue == row.queue for row in found)
+    else:
+        yield sa.and_(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS)
+
+
+def _pool_queues(tx: Tx) -> sa.Select[Any]:
+    return (
+        sa.select(runs.c.queue)
+        .distinct()
+        .where(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS, *_claimable(tx))
+        .order_by(runs.c.queue)
+    )
+
+
+def _claimable(tx: Tx) -> tuple[Condition, ...]:
+    return (runs.c.state == RunState.QUEUED, runs.c.waiting == 0, runs.c.available_at <= tx.now)
+
+
+def _candidates(tx: Tx, request: ClaimRequest, queue: Condition, limit: int) -> sa.Select[Any]:
+    return (
+        sa.select(runs)
+        .where(queue, *_claimable(tx), runs.c.selector.in_(request.selectors))
+        .order_by(runs.c.priority_rank, runs.c.available_at, runs.c.id)
+        .limit(limit)
+    )
+
+
+def _take(tx: Tx, request: ClaimRequest, rows: Sequence[sa.Row[Any]]) -> None:
+    moved = tx.write(
+        sa.update(runs)
+        .where(runs.c.id.in_(sorted(row.id for row in rows)), runs.c.state == RunState.QUEUED)
+        .values(
+            attempt=runs.c.attempt + 1,
+            epoch=runs.c.epoch + 1,
+            session=request.session,
+            worker=request.worker,
+            lease_until=tx.now + CLAIMED,
+            claimed_at=tx.now,
+            state=RunState.CLAIMED,
+        )
+    )
+    if moved != len(rows):
+        raise RuntimeError(f"{len(rows)} locked runs were to be claimed, {moved} were: the lock is not held")
+
+
+def _claimed(
+    tx: Tx, versions: Versions, request: ClaimRequest, rows: Sequence[sa.Row[Any]]
+) -> Sequence[Claimed]:
+    found = versions.many(tx, [VersionKey(row.task_id, row.generation) for row in rows])
+    pairs = [(row, found[VersionKey(row.task_id, row.generation)]) for row in rows]
+    return [Claimed(_after(tx, request, row, version), version.spec) for row, version in pairs]
+
+
+def _after(tx: Tx, request: ClaimRequest, row: sa.Row[Any], version: Version) -> Run:
+    """The run as ``_take`` left it, without reading it again."""
+    return replace(
+        to_run(row, version.namespace, version.name),
+        state=RunState.CLAIMED,
+        attempt=row.attempt + 1,
+        epoch=row.epoch + 1,
+        session=request.session,
+        worker=request.worker,
+        lease_until=from_micros(tx.now + CLAIMED),
+    )

@@ -1,0 +1,1 @@
+"""Alembic's side of the schema: one file per revision, never changed once released."""

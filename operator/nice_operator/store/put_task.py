@@ -1,0 +1,147 @@
+"""Recording a definition: level-triggered, idempotent by (uid, generation)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from nice_operator.domain.errors import InvalidInput, Problem
+from nice_operator.domain.ids import uuid7
+from nice_operator.domain.task import Task, TaskDefinition
+from nice_operator.ports import PutTask
+from nice_operator.store.delete_task import delete_row
+from nice_operator.store.manifests import render, same
+from nice_operator.store.tables import task_versions, tasks
+from nice_operator.store.task_rows import living_row, locked_row, read_manifest, to_task
+from nice_operator.store.times import maybe_micros
+from nice_operator.store.tx import Tx
+from nice_operator.store.versions import Versions
+
+Row = sa.Row[Any]
+
+
+def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
+    """Make the task what the definition says, and return it.
+
+    A new uid under a name in use is a new task; the old one is deleted (T14). A uid that was deleted
+    comes back to life. Raises InvalidInput when another living task has the same ``spec.taskName``.
+    """
+    definition = put.definition
+    row = _by_uid(tx, definition.uid)
+    other = living_row(tx, definition.namespace, definition.name)
+    replaced = None if other is None or (row is not None and other.id == row.id) else other.id
+    _refuse_taken_task_name(tx, definition, {None if row is None else row.id, replaced})
+    if replaced is not None:
+        delete_row(tx, replaced)
+    task_id = _insert(tx, put) if row is None else _update(tx, put, row)
+    stored = tx.first(sa.select(tasks).where(tasks.c.id == task_id))
+    assert stored is not None  # noqa: S101  written in this transaction
+    return to_task(tx, versions, stored)
+
+
+def _by_uid(tx: Tx, uid: str) -> Row | None:
+    row = tx.first(sa.select(tasks.c.id).where(tasks.c.uid == uid))
+    return None if row is None else locked_row(tx, row.id)
+
+
+def _refuse_taken_task_name(tx: Tx, definition: TaskDefinition, own: set[UUID | None]) -> None:
+    if definition.spec is None:
+        return
+    name = definition.spec.task_name
+    taken = tx.first(
+        sa.select(tasks.c.id, tasks.c.name).where(
+            tasks.c.namespace == definition.namespace, tasks.c.task_name == name, tasks.c.living == 1
+        )
+    )
+    if taken is None or taken.id in own:
+        return
+    message = (
+        f"expected a name that no other task of namespace {definition.namespace} has, found {name!r}, "
+        f"which is the taskName of task {taken.name!r}; choose another spec.taskName for one of them"
+    )
+    raise InvalidInput(
+        f"task {definition.namespace}/{definition.name}: spec.taskName: {message}",
+        (Problem("spec.taskName", message),),
+    )
+
+
+def _insert(tx: Tx, put: PutTask) -> UUID:
+    definition = put.definition
+    generation = definition.generation or 1
+    task_id = uuid7()
+    birth = {
+        "id": task_id,
+        "namespace": definition.namespace,
+        "name": definition.name,
+        "uid": definition.uid,
+        "first_seen_at": tx.now,
+        "generation": 0,
+        "suspended": 0,
+        "fired": 0,
+    }
+    values = birth | _seen(definition, generation) | _good(put, generation)
+    tx.write(sa.insert(tasks).values(values))
+    _keep_version(tx, task_id, generation, definition)
+    return task_id
+
+
+def _update(tx: Tx, put: PutTask, row: Row) -> UUID:
+    definition = put.definition
+    generation = definition.generation or _next_generation(tx, definition, row)
+    task_id: UUID = row.id
+    if generation < row.observed_generation:
+        return task_id
+    if generation > row.observed_generation:
+        _keep_version(tx, task_id, generation, definition)
+    values = _seen(definition, generation)
+    if generation != row.generation or row.deleted_at is not None:
+        values |= _good(put, generation)
+    if any(getattr(row, column) != value for column, value in values.items()):
+        tx.write(sa.update(tasks).where(tasks.c.id == task_id).values(values))
+    return task_id
+
+
+def _next_generation(tx: Tx, definition: TaskDefinition, row: Row) -> int:
+    """What generation 0 means: the next one if the manifest differs from the newest one seen."""
+    newest = read_manifest(tx, row.id, row.observed_generation)
+    unchanged = newest is not None and same(newest, definition.manifest)
+    observed: int = row.observed_generation
+    return observed if unchanged else observed + 1
+
+
+def _seen(definition: TaskDefinition, generation: int) -> dict[str, Any]:
+    """What any definition changes, good or not."""
+    return {
+        "observed_generation": generation,
+        "origin": definition.origin,
+        "stalled": definition.stalled,
+        "living": 1,
+        "deleted_at": None,
+    }
+
+
+def _good(put: PutTask, generation: int) -> dict[str, Any]:
+    """What a good version changes beside; nothing for a stalled one, whose last good version goes on."""
+    spec = put.definition.spec
+    if spec is None:
+        return {}
+    return {
+        "generation": generation,
+        "task_name": spec.task_name,
+        "suspended": int(spec.suspend),
+        "next_fire_at": maybe_micros(put.next_fire_at),
+        "anchor_at": maybe_micros(put.anchor_at),
+    }
+
+
+def _keep_version(tx: Tx, task_id: UUID, generation: int, definition: TaskDefinition) -> None:
+    tx.write(
+        sa.insert(task_versions).values(
+            task_id=task_id,
+            generation=generation,
+            manifest=render(definition.manifest),
+            created_at=tx.now,
+        )
+    )

@@ -1,0 +1,63 @@
+"""Reading tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from nice_operator.domain.ids import TaskId
+from nice_operator.domain.task import Task
+from nice_operator.ports import DueTask
+from nice_operator.store.tables import tasks
+from nice_operator.store.task_rows import living_row, to_task, to_tasks
+from nice_operator.store.times import from_micros
+from nice_operator.store.tx import Tx
+from nice_operator.store.versions import Versions
+
+_living = sa.select(tasks).where(tasks.c.living == 1)
+_due = _living.where(tasks.c.suspended == 0, tasks.c.generation > 0, tasks.c.next_fire_at.is_not(None))
+
+
+def get_task(tx: Tx, versions: Versions, namespace: str, name: str) -> Task | None:
+    """By metadata.name."""
+    return _maybe(tx, versions, living_row(tx, namespace, name))
+
+
+def find_task(tx: Tx, versions: Versions, namespace: str, task_name: str) -> Task | None:
+    """By spec.taskName."""
+    named = _living.where(tasks.c.namespace == namespace, tasks.c.task_name == task_name)
+    return _maybe(tx, versions, tx.first(named))
+
+
+def get_task_by_id(tx: Tx, versions: Versions, task_id: TaskId) -> Task | None:
+    """Living or deleted."""
+    return _maybe(tx, versions, tx.first(sa.select(tasks).where(tasks.c.id == task_id)))
+
+
+def list_tasks(tx: Tx, versions: Versions, namespace: str | None) -> Sequence[Task]:
+    """The living, by namespace and name."""
+    query = _living.order_by(tasks.c.namespace, tasks.c.name)
+    if namespace is not None:
+        query = query.where(tasks.c.namespace == namespace)
+    return to_tasks(tx, versions, tx.all(query))
+
+
+def due_tasks(tx: Tx, versions: Versions, limit: int) -> Sequence[DueTask]:
+    """Whose next fire has come, oldest first."""
+    rows = tx.all(
+        _due.where(tasks.c.next_fire_at <= tx.now).order_by(tasks.c.next_fire_at, tasks.c.id).limit(limit)
+    )
+    found = to_tasks(tx, versions, rows)
+    return [DueTask(task, from_micros(row.next_fire_at)) for task, row in zip(found, rows, strict=True)]
+
+
+def next_due(tx: Tx) -> int | None:
+    """When the next fire is planned, in microseconds since 1970."""
+    row = tx.first(_due.with_only_columns(tasks.c.next_fire_at).order_by(tasks.c.next_fire_at).limit(1))
+    return None if row is None else int(row.next_fire_at)
+
+
+def _maybe(tx: Tx, versions: Versions, row: sa.Row[Any] | None) -> Task | None:
+    return None if row is None else to_task(tx, versions, row)
