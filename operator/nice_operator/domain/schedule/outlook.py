@@ -14,8 +14,7 @@ _ANY_TIME = to_seconds(datetime(2000, 1, 1, tzinfo=UTC))
 def check_fires(timetable: Timetable) -> str | None:
     """Why (a part of) the timetable never fires, or None if all is well.
 
-    A task without schedules is well: it is manual. So is one whose time is over: it has fired, or could
-    have.
+    A task without schedules is well: it is manual. So is one whose time is over: it could have fired.
     """
     for rule in timetable.rules:
         if isinstance(rule, CronRule) and rule.next_after(_ANY_TIME) is None:
@@ -28,18 +27,16 @@ def check_fires(timetable: Timetable) -> str | None:
             f"never fires: notBefore {_told(timetable.first)} is later than "
             f"notAfter {_told(timetable.last)}; swap them or remove one"
         )
-    if _unanchored(timetable) or not timetable.rules or _fires_within_bounds(timetable):
-        return None
-    return f"never fires: nothing is planned within {_bounds(timetable)}; widen notBefore or notAfter"
-
-
-def _unanchored(timetable: Timetable) -> bool:
-    return any(isinstance(rule, IntervalRule) and rule.anchor is None for rule in timetable.rules)
+    if timetable.rules and not _fires_within_bounds(timetable):
+        return f"never fires: nothing is planned within {_bounds(timetable)}; widen notBefore or notAfter"
+    return None
 
 
 def _fires_within_bounds(timetable: Timetable) -> bool:
-    start = timetable.first if timetable.first != EARLIEST else min(_ANY_TIME, timetable.last - 366 * 86_400)
-    return timetable.next_second(start - 1) is not None
+    """An interval counts as firing: where its grid begins is known only once the task has been seen."""
+    if any(isinstance(rule, IntervalRule) for rule in timetable.rules):
+        return True
+    return timetable.next_second(timetable.first - 1) is not None
 
 
 def _bounds(timetable: Timetable) -> str:

@@ -149,8 +149,8 @@ def build_timetable(
         raise InvalidInput("; ".join(problem.message for problem in problems), tuple(problems))
     return Timetable(
         rules=(*rules, *(() if run_at is None else (OnceRule(_ceiling(run_at)),))),
-        first=EARLIEST if not_before is None else _ceiling(not_before),
-        last=LATEST if not_after is None else to_seconds(not_after),
+        first=EARLIEST if not_before is None else max(EARLIEST, _ceiling(not_before)),
+        last=LATEST if not_after is None else min(LATEST, to_seconds(not_after)),
         zone=time_zone,
     )
 
