@@ -13,7 +13,7 @@ from nice_operator.domain.task import Gap, Repeat
 
 def fires(schedule: str, zone: str, day: str, days: int = 1, **policy: Gap | Repeat) -> list[str]:
     """The UTC times, as HH:MM, of the fires in ``days`` times 24 hours from ``day`` 00:00 UTC."""
-    timetable = build_timetable((schedule,), time_zone=zone, **policy)  # type: ignore[arg-type]
+    timetable = build_timetable((schedule,), time_zone=zone, **policy)
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
     found, at = [], start - timedelta(seconds=1)
     while (fire := timetable.next_after(at)) and fire.at < start + timedelta(days=days):
