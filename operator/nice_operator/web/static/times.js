@@ -13,13 +13,11 @@ export function enhanceTimes(root) {
 function enhance(element) {
   const at = new Date(element.dateTime);
   const stated = (element.dataset.stated ??= element.textContent);
-  const mine = zone === element.dataset.zone ? "" : local.format(at);
-  if (!("relative" in element.dataset)) {
-    if (mine && !element.querySelector("small")) element.append(small(` ${mine} here`));
-    return;
-  }
-  element.title = mine ? `${stated}, ${mine} here` : stated;
-  setText(element, fromNow(at), at > Date.now() ? stated : "");
+  const mine = zone === element.dataset.zone ? "" : `${local.format(at)} here`;
+  if (!("relative" in element.dataset)) return write(element, stated, [mine]);
+  const ahead = at > Date.now();
+  element.title = [stated, mine].filter(Boolean).join(", ");
+  write(element, fromNow(at), ahead ? [stated, mine] : []);
 }
 
 function fromNow(at) {
@@ -29,14 +27,15 @@ function fromNow(at) {
   return relative.format(Math.trunc(seconds / size), unit);
 }
 
-function setText(element, text, detail) {
-  const wanted = detail ? `${text} ${detail}` : text;
+function write(element, text, details) {
+  const parts = [text, ...details.filter(Boolean)];
+  const wanted = parts.join(" ");
   if (element.textContent === wanted) return;
-  element.replaceChildren(text, ...(detail ? [small(` ${detail}`)] : []));
+  element.replaceChildren(text, ...parts.slice(1).map(small));
 }
 
 function small(text) {
   const element = document.createElement("small");
-  element.textContent = text;
+  element.textContent = ` ${text}`;
   return element;
 }
