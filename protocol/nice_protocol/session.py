@@ -142,6 +142,7 @@ class OperatorSession(Session):
 
     def send(self, message: FromOperator) -> None:
         """Note what is about to be sent. Raises ProtocolError when this side is about to break a rule."""
+        self._next_phase(message)
         if isinstance(message, Assign) and self.assignable < 1:
             raise ProtocolError(Code.OVER_CREDIT, "the worker has given no credit for this run", message.type)
         self._pass(message)
