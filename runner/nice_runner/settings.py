@@ -63,7 +63,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         labels=read.labels("NICE_LABELS"),
         slots=int(read.number("NICE_SLOTS", max(4, 2 * (os.cpu_count() or 1)), 1, MAX_SLOTS, whole=True)),
         task_path=str(Path(options.task_path).absolute()) if options.task_path else "",
-        preload=tuple(environ.get("NICE_PRELOAD", "asyncio").replace(",", " ").split()),
+        preload=tuple(environ.get("NICE_PRELOAD", "").replace(",", " ").split()),
         runner_environment=_runner_environment(environ),
         drain_seconds=read.number("NICE_DRAIN_SECONDS", 25, 0, 86400),
         alone_seconds=read.number("NICE_ALONE_SECONDS", 600, 0, 86400 * 366),

@@ -6,7 +6,6 @@ import argparse
 import os
 import socket
 import sys
-import tempfile
 from functools import partial
 
 from . import kernel
@@ -36,7 +35,9 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--preload", default="", help="modules to import before forking, comma-separated")
     parser.add_argument("--code", default="", help="folder that is first on the import path of runs")
-    parser.add_argument("--scratch", default=tempfile.gettempdir(), help="where runs get their directories")
+    parser.add_argument(
+        "--scratch", default=os.environ.get("TMPDIR", "/tmp"), help="where runs get their directories"
+    )
     return parser.parse_args()
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
+import socket
 import traceback
-from dataclasses import dataclass
-from typing import List, NoReturn
+from typing import List, NamedTuple, NoReturn, Sequence
 
 from . import kernel, runner
 from .channel import Channel
@@ -15,29 +13,42 @@ from .children import ChildAlarm
 from .keeper import Keeper
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where runs execute: the parent of their scratch directories, and the folder of the task's code."""
 
     scratch: str
     code: str
 
 
-def keep_attempt(place: Place, control: Channel, pipes: List[int]) -> None:
-    """In the keeper's process: fork the runner, keep it to its end, and clear its scratch directory."""
+def keep_attempt(place: Place, descriptors: List[int], held: Sequence[int]) -> None:
+    """In the keeper's process: fork the runner, keep it to its end, and clear its scratch directory.
+
+    The fork comes first, so that the two prepare themselves side by side; the runner waits at its gate.
+    """
+    control, *pipes = descriptors
+    scratch = os.path.join(place.scratch, f"nice-run-{os.getpid()}-{os.urandom(6).hex()}")
+    gate_reader, gate = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        job, out, err, result = pipes
+        _become_runner(runner.Start(job, out, err, result, gate_reader, scratch, place.code))
+    kernel.name_process("nice-keeper")
     kernel.become_subreaper()
-    alarm = ChildAlarm()
-    scratch = tempfile.mkdtemp(prefix="nice-run-", dir=place.scratch)
+    kernel.close_all_but((0, 1, 2, control, gate, *held))
     try:
-        gate_reader, gate = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            job, out, err, result = pipes
-            _become_runner(runner.Start(job, out, err, result, gate_reader, scratch, place.code))
-        for descriptor in (*pipes, gate_reader):
-            os.close(descriptor)
-        Keeper(control, alarm, pid, gate).keep()
+        Keeper(Channel(socket.socket(fileno=control)), ChildAlarm(), pid, gate).keep()
     finally:
+        _remove(scratch)
+
+
+def _remove(scratch: str) -> None:
+    try:
+        os.rmdir(scratch)
+    except FileNotFoundError:
+        pass  # its runner died too early to make it
+    except OSError:
+        import shutil  # large, and most runs leave nothing: every zygote and its forks do without it
+
         shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from contextlib import suppress
 from typing import Iterator, Tuple
+
+IGNORED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+"""A pod's SIGTERM is the supervisor's to handle; the others could come from a run that signals everybody."""
 
 
 class ChildAlarm:
@@ -39,12 +49,16 @@ def collect() -> Iterator[Tuple[int, int]]:
         yield pid, status
 
 
+def ignore_signals() -> None:
+    """Let nothing but SIGKILL and SIGSTOP disturb a zygote or a keeper."""
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def restore_signals() -> None:
-    """What a fresh Python has: every signal at its default, SIGINT an exception, SIGPIPE ignored."""
+    """Give user code what a fresh Python has."""
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        with suppress(OSError, ValueError):  # the C library keeps a few real-time signals for itself
-            signal.signal(number, signal.SIG_DFL)
+    for number in (*IGNORED, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

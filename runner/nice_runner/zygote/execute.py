@@ -6,6 +6,7 @@ For Python the result channel carries one JSON object: ``{"result": <JSON text>}
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -14,8 +15,7 @@ import signal
 import sys
 import types
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, NoReturn
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn
 
 from . import failures, unhandled
 from .results import ResultRefused, encode_result, write_report
@@ -24,8 +24,7 @@ SOURCE_MODULE = "nice_task"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """What to execute. ``payload`` is JSON text, ``code`` the folder of the task's modules or ""."""
 
     task: str
@@ -140,7 +139,6 @@ def _finish_as_python_does() -> None:
     threading = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown()
-    atexit = importlib.import_module("atexit")
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # user code may have closed it

@@ -43,6 +43,7 @@ class Keeper:
     def keep(self) -> None:
         """Returns when the run and all its descendants are gone and reported."""
         self._control.send({"type": "ready", "keeper": os.getpid(), "runner": self._runner})
+        self._collect()  # the runner may have ended before the alarm was there
         while not self._over():
             for descriptor, _ in self._poll.poll(self._wait_milliseconds()):
                 if descriptor == self._control.fileno():

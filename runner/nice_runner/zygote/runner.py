@@ -12,8 +12,7 @@ import os
 import resource
 import sys
 import types
-from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Dict, List, NamedTuple
 
 from . import kernel
 from .children import restore_signals
@@ -25,8 +24,7 @@ RESULT, JOB, GATE = 3, 4, 5
 """Where the runner's descriptors are. User code finds 0, 1, 2 and RESULT, the others are closed by then."""
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(NamedTuple):
     """What a runner is born with: pipes, gate, a directory of its own, the folder of the task's code."""
 
     job: int
@@ -44,13 +42,16 @@ def run_attempt(start: Start) -> int:
     _arrange_descriptors(start)
     _limit()
     restore_signals()
-    os.chdir(start.scratch)
     os.umask(0o022)
+    os.mkdir(start.scratch, 0o700)
+    os.chdir(start.scratch)
+    _become_ordinary_python(start)
     if os.read(GATE, 1) == b"":
         return EX_SOFTWARE  # the keeper died before it let us go
     os.close(GATE)
     job = _read_job(start)
-    _become_ordinary_python(job)
+    os.environ.update(job.environment)
+    sys.argv = [job.task]
     return execute(job, RESULT)
 
 
@@ -58,7 +59,7 @@ def _arrange_descriptors(start: Start) -> None:
     out_of_the_way = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16) for fd in _sources(start)]
     for target, source in enumerate(out_of_the_way):
         os.dup2(source, target, inheritable=target < RESULT)
-    kernel.close_all_but(range(GATE + 1))
+    kernel.close_all_from(GATE + 1)
 
 
 def _sources(start: Start) -> "tuple[int, ...]":
@@ -74,9 +75,8 @@ def _limit() -> None:
 
 
 def _read_job(start: Start) -> Job:
-    with open(JOB, "rb") as pipe:
-        document: Dict[str, Any] = json.load(pipe)
-    environment = {**os.environ, "LANG": "C.UTF-8", "TMPDIR": start.scratch, **document["env"]}
+    document: Dict[str, Any] = json.loads(_read_to_end(JOB))
+    environment = {**os.environ, **document["env"]}
     return Job(
         task=document["task"],
         execution=document["execution"],
@@ -87,15 +87,23 @@ def _read_job(start: Start) -> Job:
     )
 
 
-def _become_ordinary_python(job: Job) -> None:
+def _read_to_end(descriptor: int) -> bytes:
+    parts: List[bytes] = []
+    while True:
+        part = os.read(descriptor, 1 << 16)
+        if not part:
+            os.close(descriptor)
+            return b"".join(parts)
+        parts.append(part)
+
+
+def _become_ordinary_python(start: Start) -> None:
     """Undo what a zygote's process differs in from one that a user would start."""
-    os.environ.clear()
-    os.environ.update(job.environment)
+    os.environ.update(LANG="C.UTF-8", TMPDIR=start.scratch)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
-    sys.argv = [job.task]
     sys.modules["__main__"] = types.ModuleType("__main__")
     sys.dont_write_bytecode = True  # the folder of the tasks is its owner's, and old bytecode may lie
-    sys.path[:] = ([job.code] if job.code else []) + [entry for entry in sys.path if entry]
+    sys.path[:] = ([start.code] if start.code else []) + [entry for entry in sys.path if entry]

@@ -14,34 +14,20 @@ import select
 import signal
 import socket
 import sys
-import threading
 import traceback
-from dataclasses import dataclass
-from typing import Callable, List, NoReturn, Optional, Sequence, Set
+from typing import Callable, List, NamedTuple, NoReturn, Optional, Sequence, Set
 
 from . import kernel, tree
 from .channel import Channel, Message
-from .children import ChildAlarm, collect
+from .children import ChildAlarm, collect, ignore_signals
 
 EX_SOFTWARE = 70
 
-IGNORED = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGALRM,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
-"""A pod's SIGTERM is the supervisor's to handle; the others could come from a run that signals everybody."""
-
-KeepRun = Callable[[Channel, List[int]], None]
-"""Keep one run, given its control channel and its descriptors; in a process of its own."""
+KeepRun = Callable[[List[int], Sequence[int]], None]
+"""Keep one run in this process, given its descriptors (the control channel's first) and those held open."""
 
 
-@dataclass(frozen=True)
-class Preloaded:
+class Preloaded(NamedTuple):
     """What was imported before the first fork, and why the rest was not."""
 
     modules: List[str]
@@ -58,7 +44,7 @@ def preload(names: Sequence[str]) -> Preloaded:
             modules.append(name)
         except Exception as error:
             failures.append(f"{name}: {type(error).__name__}: {error}")
-    if threading.active_count() > 1:
+    if len(os.listdir("/proc/self/task")) > 1:
         failures.append("a preloaded module started a thread; forks from here may deadlock")
     return Preloaded(modules, failures)
 
@@ -79,8 +65,7 @@ class Zygote:
     def serve(self, greeting: Message) -> None:
         """Greet the peer and fork what it asks for."""
         kernel.become_subreaper()
-        for number in IGNORED:
-            signal.signal(number, signal.SIG_IGN)
+        ignore_signals()
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -116,10 +101,8 @@ class Zygote:
     def _become_keeper(self, descriptors: List[int]) -> NoReturn:
         code = EX_SOFTWARE
         try:
-            kernel.name_process("nice-keeper")
             signal.set_wakeup_fd(-1)
-            kernel.close_all_but((0, 1, 2, *self._held, *descriptors))
-            self._keep_run(Channel(socket.socket(fileno=descriptors[0])), descriptors[1:])
+            self._keep_run(descriptors, self._held)
             code = 0
         except BaseException:
             traceback.print_exc()
