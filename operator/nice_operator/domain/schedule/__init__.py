@@ -7,7 +7,7 @@ says where a new or edited task begins, ``plan_fires`` what a due task does. ``c
 No clock belongs here (whoever asks passes the moment), and nothing about suspension, overlap or storage.
 """
 
-from nice_operator.domain.schedule.catchup import MissReason, Plan, plan_fires
+from nice_operator.domain.schedule.catchup import MissReason, Plan, plan_fires, span_of
 from nice_operator.domain.schedule.changes import ClockChange, next_changes
 from nice_operator.domain.schedule.first import FirstFire, Standing, first_fire
 from nice_operator.domain.schedule.grammar import Every, Manual, Schedule, parse_schedule
@@ -35,5 +35,6 @@ __all__ = [
     "next_changes",
     "parse_schedule",
     "plan_fires",
+    "span_of",
     "timetable_of",
 ]

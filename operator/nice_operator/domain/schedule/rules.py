@@ -72,7 +72,8 @@ class CronRule:
     def intended(self, second: int) -> int | None:
         """The wall-clock time (as seconds) that the fire at ``second`` was moved from, None if not moved."""
         stretch = next(stretches(self.zone, second, second + 1))
-        if stretch.start != second or self.cron.next_in(second + stretch.offset, second + stretch.offset + 1):
+        local = second + stretch.offset
+        if stretch.start != second or self.cron.next_in(local, local + 1) is not None:
             return None
         return self._shifted(stretch.opens)
 

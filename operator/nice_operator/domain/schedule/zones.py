@@ -127,7 +127,7 @@ def _stretches_around(zone: str, first_year: int, last_year: int) -> tuple[Stret
             found.append(Stretch(opens.at if opens else EARLIEST, change.at, change.before, opens, change))
             opens = change
     offset = opens.after if opens else _offset(zone, to_seconds(datetime(first_year, 7, 1, tzinfo=UTC)))
-    return (*found, Stretch(opens.at if opens else EARLIEST, LATEST, offset, opens, None))
+    return (*found, Stretch(opens.at if opens else EARLIEST, LATEST + 1, offset, opens, None))
 
 
 @lru_cache(maxsize=4096)
