@@ -34,6 +34,11 @@ class LocalWakeups:
     def __init__(self) -> None:
         self._topics: dict[str, set[LocalSubscription]] = {}
 
+    @property
+    def topics(self) -> frozenset[str]:
+        """What somebody listens to."""
+        return frozenset(self._topics)
+
     def publish(self, *topics: str) -> None:
         """Wake whoever subscribed to any of these. From the event loop's thread only."""
         for topic in topics:

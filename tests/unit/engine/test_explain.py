@@ -1,0 +1,70 @@
+"""Why a task is not running now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nice_operator.domain.ids import RunId, SessionId, uuid7
+from nice_operator.domain.run import Run, RunState
+from nice_operator.domain.task import Task
+from nice_operator.engine.explain import Why, explain
+from nice_operator.engine.workers import WorkerInfo
+from tests.support.samples import NOON, a_run, a_spec, a_task
+
+OTHER = RunId(uuid7())
+
+
+def a_worker(**changes: Any) -> WorkerInfo:
+    values: dict[str, Any] = {
+        "session": SessionId(uuid7()),
+        "worker": "w",
+        "pool": "default",
+        "labels": {},
+        "slots": 4,
+        "free": 4,
+        "draining": False,
+        "connected_at": NOON,
+        "runs": (),
+    }
+    return WorkerInfo(**(values | changes))
+
+
+NEEDS_GPU = a_task(a_spec(worker_selector={"gpu": "yes"}))
+CASES: list[tuple[Task, list[Run], list[WorkerInfo], Why, str]] = [
+    (a_task(), [], [], Why.MANUAL, "runs when somebody asks"),
+    (a_task(a_spec(schedules=("@daily",)), next_fire_at=NOON), [], [], Why.SCHEDULED, "12:00:00 UTC"),
+    (a_task(a_spec(run_at=NOON)), [], [], Why.OVER, "no planned time left"),
+    (a_task(a_spec(suspend=True)), [], [], Why.SUSPENDED, "suspend: false"),
+    (a_task(a_spec(), next_fire_at=None), [a_run()], [], Why.NO_WORKER, "pool:default"),
+    (NEEDS_GPU, [a_run()], [a_worker()], Why.NO_WORKER, "gpu=yes"),
+    (NEEDS_GPU, [a_run()], [a_worker(labels={"gpu": "yes"})], Why.QUEUED, "at once"),
+    (a_task(), [a_run()], [a_worker(draining=True)], Why.NO_WORKER, "pool:default"),
+    (a_task(), [a_run()], [a_worker(free=0)], Why.WORKERS_BUSY, "1 worker"),
+    (a_task(), [a_run(blocked_by=OTHER)], [a_worker()], Why.BLOCKED, str(OTHER)),
+    (a_task(), [a_run(attempt=1, message="exit 1")], [a_worker()], Why.RETRY_LATER, "exit 1"),
+    (a_task(), [a_run(state=RunState.CLAIMED)], [], Why.STARTING, "about to start"),
+    (a_task(), [a_run(), a_run(state=RunState.RUNNING)], [], Why.RUNNING, "is running"),
+]
+
+
+@pytest.mark.parametrize(("task", "active", "workers", "why", "words"), CASES)
+def test_each_state_has_its_word_and_names_what_holds_it_up(
+    task: Task, active: list[Run], workers: list[WorkerInfo], why: Why, words: str
+) -> None:
+    explanation = explain(task, active, workers, every_pool=False)
+    assert explanation.reason is why
+    assert words in explanation.message
+
+
+def test_a_task_that_never_had_a_good_version_says_what_is_wrong_with_it() -> None:
+    task = a_task(stalled="time zone Mars/Base is not known")
+    broken = type(task)(**{f: getattr(task, f) for f in task.__dataclass_fields__} | {"spec": None})
+    assert "Mars/Base" in explain(broken, [], [], every_pool=True).message
+
+
+def test_a_worker_of_another_pool_helps_only_where_every_worker_serves_every_pool() -> None:
+    other = a_worker(pool="batch")
+    assert explain(a_task(), [a_run()], [other], every_pool=False).reason is Why.NO_WORKER
+    assert explain(a_task(), [a_run()], [other], every_pool=True).reason is Why.QUEUED
