@@ -100,8 +100,8 @@ def task_document(**changes: Any) -> dict[str, Any]:
     }
 
 
-def log_event(first: int, text: str, stream: str = "stdout") -> tuple[str, Any, int]:
+def log_event(first: int, text: str, stream: str = "stdout") -> tuple[str, Any, str]:
     """A ``log`` event of the server."""
     lines = text.count("\n")
     chunk = {"first": first, "lines": lines, "at": "2026-01-02T03:04:05.000Z", "stream": stream, "text": text}
-    return ("log", chunk, first + lines - 1)
+    return ("log", chunk, f"1:{first + lines - 1}")

@@ -53,7 +53,7 @@ class Script:
         """Answer with these bytes."""
         self.answers[method, path].append(answer)
 
-    def events(self, path: str, *events: tuple[str, Any, int | None], hold: bool = False) -> None:
+    def events(self, path: str, *events: tuple[str, Any, str | None], hold: bool = False) -> None:
         """Answer with server-sent events (kind, data, id), then end the stream."""
         text = "retry: 1000\n\n: still here\n\n"
         for kind, data, identity in events:

@@ -109,7 +109,6 @@ def test_following_shows_both_streams_then_the_result(server: Script, nicectl: N
 
 def test_waiting_and_following_keeps_standard_output_for_the_result(server: Script, nicectl: Nicectl) -> None:
     queued(server)
-    server.json("GET", THE_RUN, run_document(state="running", final=False))
     server.events(EVENTS, log_event(1, "one\n"), ("end", run_document(result=7), None))
     ended = nicectl("run", "hello", "--wait", "--follow")
     assert ended.out == "7\n"
@@ -117,27 +116,21 @@ def test_waiting_and_following_keeps_standard_output_for_the_result(server: Scri
 
 
 def test_a_broken_stream_is_taken_up_where_it_broke(server: Script, nicectl: Nicectl) -> None:
-    server.json("GET", THE_RUN, run_document(state="running", final=False))
     server.events(EVENTS, log_event(1, "one\ntwo\n"))
     server.events(EVENTS, log_event(3, "three\n"), ("end", run_document(), None))
     ended = nicectl("logs", "-f", RUN)
     assert ended.out == "one\ntwo\nthree\n"
     assert ended.err.count("connection to the server is lost") == 1
-    assert server.requests[-1].headers["Last-Event-ID"] == "2"
+    assert server.requests[-1].headers["Last-Event-ID"] == "1:2"
 
 
-def test_following_goes_on_with_the_next_attempt(server: Script, nicectl: Nicectl) -> None:
-    again = run_document(state="queued", final=False)
-    server.json("GET", THE_RUN, run_document(state="running", final=False))
-    server.events(EVENTS, log_event(1, "first try\n"), ("end", again, None))
-    server.json("GET", THE_RUN, again)
-    server.json("GET", THE_RUN, run_document(state="running", final=False, attempt=2))
-    server.events(EVENTS, log_event(1, "second try\n"), ("end", run_document(attempt=2), None))
-    ended = nicectl("logs", "-f", RUN)
-    assert ended.code == 0
-    assert ended.out == "first try\nsecond try\n"
-    assert server.requests[-1].query == "attempt=2"
-    assert "Last-Event-ID" not in server.requests[-1].headers
+def test_an_attempt_can_be_followed_alone(server: Script, nicectl: Nicectl) -> None:
+    server.events(
+        EVENTS, log_event(1, "second try\n"), ("end", run_document(state="queued", final=False), None)
+    )
+    ended = nicectl("logs", "-f", "--attempt", "2", RUN)
+    assert (ended.code, ended.out) == (0, "second try\n")
+    assert server.requests[0].query == "attempt=2"
 
 
 def test_logs_reads_every_page(server: Script, nicectl: Nicectl) -> None:
@@ -174,7 +167,6 @@ def test_logs_of_a_task_that_never_ran_say_how_to_run_it(server: Script, nicectl
 
 def test_ctrl_c_leaves_the_run_going_and_says_so(server: Script) -> None:
     queued(server)
-    server.json("GET", THE_RUN, run_document(state="running", final=False))
     server.events(EVENTS, log_event(1, "one\n"), hold=True)
     command = [sys.executable, "-m", "nice_cli", "run", "hello", "--follow", "--server", server.base]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
