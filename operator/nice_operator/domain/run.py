@@ -32,6 +32,7 @@ class RunState(StrEnum):
 
 
 ACTIVE_STATES = frozenset({RunState.QUEUED, RunState.CLAIMED, RunState.RUNNING})
+HELD_STATES = frozenset({RunState.CLAIMED, RunState.RUNNING})
 FINAL_STATES = frozenset(RunState) - ACTIVE_STATES
 FAILURES = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.LOST})
 

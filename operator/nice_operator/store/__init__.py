@@ -3,3 +3,7 @@
 Does not belong here: decisions (``domain``), when things happen (``engine``), and any word of HTTP.
 No other package imports SQLAlchemy, and none of its errors leaves this one.
 """
+
+from nice_operator.store.sql_store import SqlStore
+
+__all__ = ["SqlStore"]

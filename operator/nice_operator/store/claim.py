@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nice_operator.domain.run import Run, RunState
+from nice_operator.domain.ids import SessionId
+from nice_operator.domain.run import HELD_STATES, Run, RunState
 from nice_operator.domain.task import POOL_QUEUE
 from nice_operator.ports import Claimed, ClaimRequest
 from nice_operator.store.leases import CLAIMED
@@ -39,7 +40,17 @@ def claim(tx: Tx, versions: Versions, request: ClaimRequest) -> Sequence[Claimed
     if not rows:
         return ()
     _take(tx, request, rows)
-    return _claimed(tx, versions, request, rows)
+    pairs = _with_versions(tx, versions, rows)
+    return [Claimed(_after(tx, request, row, version), version.spec) for row, version in pairs]
+
+
+def held(tx: Tx, versions: Versions, session: SessionId) -> Sequence[Claimed]:
+    """What the session holds, claimed or running, oldest first."""
+    mine = sa.select(runs).where(runs.c.session == session, runs.c.state.in_(HELD_STATES))
+    return [
+        Claimed(to_run(row, version.namespace, version.name), version.spec)
+        for row, version in _with_versions(tx, versions, tx.all(mine.order_by(runs.c.id)))
+    ]
 
 
 def _queues(tx: Tx, request: ClaimRequest) -> Iterator[Condition]:
@@ -96,12 +107,11 @@ def _take(tx: Tx, request: ClaimRequest, rows: Sequence[sa.Row[Any]]) -> None:
         raise RuntimeError(f"{len(rows)} locked runs were to be claimed, {moved} were: the lock is not held")
 
 
-def _claimed(
-    tx: Tx, versions: Versions, request: ClaimRequest, rows: Sequence[sa.Row[Any]]
-) -> Sequence[Claimed]:
+def _with_versions(
+    tx: Tx, versions: Versions, rows: Sequence[sa.Row[Any]]
+) -> list[tuple[sa.Row[Any], Version]]:
     found = versions.many(tx, [VersionKey(row.task_id, row.generation) for row in rows])
-    pairs = [(row, found[VersionKey(row.task_id, row.generation)]) for row in rows]
-    return [Claimed(_after(tx, request, row, version), version.spec) for row, version in pairs]
+    return [(row, found[VersionKey(row.task_id, row.generation)]) for row in rows]
 
 
 def _after(tx: Tx, request: ClaimRequest, row: sa.Row[Any], version: Version) -> Run:

@@ -7,18 +7,18 @@ records every planned moment. UNIQUE(task_id, fire_key) stands behind it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from nice_operator.domain.concurrency import ActiveRun, Refuse, Start, Wait
-from nice_operator.domain.ids import RunId, uuid7
-from nice_operator.domain.run import MissedSpan, Requester, RunState, Trigger
+from nice_operator.domain.run import MissedSpan, RunState
 from nice_operator.domain.task import ConcurrencyPolicy, TaskSpec
 from nice_operator.ports import FirePlan, PlannedFire
 from nice_operator.store import new_runs
 from nice_operator.store.cursors import advance, take
-from nice_operator.store.new_runs import Draft, RunRow
+from nice_operator.store.new_runs import Draft, RunRow, missed_key
 from nice_operator.store.placing import place
 from nice_operator.store.slots import active_runs
 from nice_operator.store.tables import runs
@@ -28,20 +28,12 @@ from nice_operator.store.tx import Tx
 BATCH = 500
 """Tasks per statement."""
 
-RUN_AT_KEY = "o:"
-SECOND = 1_000_000
-
 
 def fire(tx: Tx, plans: Sequence[FirePlan]) -> int:
     """Apply the plans; returns how many held their guards. Tasks are locked in the order of their ids."""
     ordered = sorted(plans, key=lambda plan: plan.task.id)
     batches = (ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH))
     return sum(_fire_batch(tx, batch) for batch in batches)
-
-
-def missed_key(span: MissedSpan) -> str:
-    """The key of the one row that accounts for a span: the same span is never told twice."""
-    return f"x:{to_micros(span.first) // SECOND}:{to_micros(span.last) // SECOND}"
 
 
 def _fire_batch(tx: Tx, plans: Sequence[FirePlan]) -> int:
@@ -84,12 +76,12 @@ class _Recorder:
         key = missed_key(span)
         if (plan.task.id, key) in self._known:
             return
-        draft = _draft(plan, key, to_micros(span.first), self._tx.now)
+        draft = _draft(plan, key, span.first, self._tx.now)
         self._rows.append(new_runs.missed(draft, span, plan.missed_reason, plan.missed_message))
 
     def _record_fire(self, plan: FirePlan, planned: PlannedFire, patient: bool) -> bool:
         """Returns whether the policy refused it."""
-        draft = _draft(plan, planned.key, to_micros(planned.at), self._tx.now)
+        draft = _draft(plan, planned.key, planned.at, self._tx.now)
         if not draft.spec.concurrency.bounded:
             self._rows.append(new_runs.admitted(draft, None))
             return False
@@ -113,21 +105,9 @@ def _spec(plan: FirePlan) -> TaskSpec:
     return plan.task.spec
 
 
-def _draft(plan: FirePlan, key: str, at: int, now: int) -> Draft:
-    spec = _spec(plan)
-    trigger = Trigger.RUN_AT if key.startswith(RUN_AT_KEY) else Trigger.SCHEDULE
-    return Draft(
-        id=RunId(uuid7()),
-        task_id=plan.task.id,
-        generation=plan.task.generation,
-        spec=spec,
-        key=key,
-        scheduled_for=at,
-        available_at=now,
-        now=now,
-        requester=Requester(trigger),
-        payload=spec.payload,
-    )
+def _draft(plan: FirePlan, key: str, at: datetime, now: int) -> Draft:
+    task = plan.task
+    return new_runs.planned(task.id, task.generation, _spec(plan), key, to_micros(at), now)
 
 
 def _row(draft: Draft, placed: Start | Wait | Refuse) -> RunRow:

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from nice_operator.domain.ids import SessionId
-from nice_operator.domain.run import RunState
+from nice_operator.domain.run import HELD_STATES
 from nice_operator.ports import HeartbeatReply, HeldRun
 from nice_operator.store.leases import RUNNING
 from nice_operator.store.sessions import is_fenced, seen
 from nice_operator.store.tables import runs
 from nice_operator.store.tx import Tx
-
-_HELD = (RunState.CLAIMED, RunState.RUNNING)
 
 
 def heartbeat(tx: Tx, session: SessionId, held: Sequence[HeldRun]) -> HeartbeatReply:
@@ -31,7 +29,7 @@ def heartbeat(tx: Tx, session: SessionId, held: Sequence[HeldRun]) -> HeartbeatR
     mine = (
         sa.tuple_(runs.c.id, runs.c.epoch).in_(sorted((run.id, run.epoch) for run in held)),
         runs.c.session == session,
-        runs.c.state.in_(_HELD),
+        runs.c.state.in_(HELD_STATES),
     )
     tx.write(sa.update(runs).where(*mine).values(lease_until=tx.now + RUNNING))
     kept = {row.id: row for row in tx.all(sa.select(runs.c.id, runs.c.cancel_requested_at).where(*mine))}

@@ -8,15 +8,18 @@ from typing import Any
 from uuid import UUID
 
 from nice_operator.domain.concurrency import Refuse
-from nice_operator.domain.ids import RunId
-from nice_operator.domain.reasons import sentence
-from nice_operator.domain.run import MissedSpan, Requester, RunState
+from nice_operator.domain.ids import RunId, uuid7
+from nice_operator.domain.reasons import Reason, sentence
+from nice_operator.domain.run import MissedSpan, Requester, RunState, Trigger
 from nice_operator.domain.selector import canonical
 from nice_operator.domain.task import TaskSpec
 from nice_operator.store.slots import slot_key
 from nice_operator.store.times import to_micros
 
 RunRow = Mapping[str, Any]
+
+RUN_AT_KEY = "o:"
+SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,28 @@ class Draft:
     requester: Requester
     payload: str
     rerun_of: RunId | None = None
+
+
+def planned(task_id: UUID, generation: int, spec: TaskSpec, key: str, at: int, now: int) -> Draft:
+    """A run that the schedule asks for: the task's own payload, available at once."""
+    trigger = Trigger.RUN_AT if key.startswith(RUN_AT_KEY) else Trigger.SCHEDULE
+    return Draft(
+        id=RunId(uuid7()),
+        task_id=task_id,
+        generation=generation,
+        spec=spec,
+        key=key,
+        scheduled_for=at,
+        available_at=now,
+        now=now,
+        requester=Requester(trigger),
+        payload=spec.payload,
+    )
+
+
+def missed_key(span: MissedSpan) -> str:
+    """The key of the one row that accounts for a span: the same span is never told twice."""
+    return f"x:{to_micros(span.first) // SECOND}:{to_micros(span.last) // SECOND}"
 
 
 def admitted(draft: Draft, slot: int | None) -> RunRow:
@@ -60,14 +85,14 @@ def skipped(draft: Draft, refusal: Refuse) -> RunRow:
 
 def missed(draft: Draft, span: MissedSpan, reason: str, message: str) -> RunRow:
     """Born final: planned moments that were not run."""
-    facts = f"{span.count} planned between {span.first.isoformat()} and {span.last.isoformat()} did not run"
+    facts = {"count": span.count, "first": span.first.isoformat(), "last": span.last.isoformat()}
     return _row(draft) | {
         "state": RunState.MISSED,
         "missed_first": to_micros(span.first),
         "missed_last": to_micros(span.last),
         "missed_count": span.count,
         "reason": reason,
-        "message": message or facts,
+        "message": message or sentence(Reason(reason), **facts),
         "finished_at": draft.now,
     }
 

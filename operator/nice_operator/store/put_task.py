@@ -13,9 +13,11 @@ from nice_operator.domain.task import Task, TaskDefinition
 from nice_operator.ports import PutTask
 from nice_operator.store.delete_task import delete_row
 from nice_operator.store.manifests import render, same
-from nice_operator.store.tables import task_versions, tasks
+from nice_operator.store.new_runs import missed, missed_key, planned
+from nice_operator.store.slots import promote
+from nice_operator.store.tables import runs, task_versions, tasks
 from nice_operator.store.task_rows import living_row, locked_row, read_manifest, to_task
-from nice_operator.store.times import maybe_micros
+from nice_operator.store.times import maybe_micros, to_micros
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Versions
 
@@ -38,6 +40,7 @@ def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
     task_id = _insert(tx, put) if row is None else _update(tx, put, row)
     stored = tx.first(sa.select(tasks).where(tasks.c.id == task_id))
     assert stored is not None  # noqa: S101  written in this transaction
+    promote(tx, versions, stored)  # the new version may admit more at a time
     return to_task(tx, versions, stored)
 
 
@@ -84,6 +87,7 @@ def _insert(tx: Tx, put: PutTask) -> UUID:
     values = birth | _seen(definition, generation) | _good(put, generation)
     tx.write(sa.insert(tasks).values(values))
     _keep_version(tx, task_id, generation, definition)
+    _tell_missed(tx, put, task_id, generation)
     return task_id
 
 
@@ -98,6 +102,7 @@ def _update(tx: Tx, put: PutTask, row: Row) -> UUID:
     values = _seen(definition, generation)
     if generation != row.generation or row.deleted_at is not None:
         values |= _good(put, generation)
+        _tell_missed(tx, put, task_id, generation)
     if any(getattr(row, column) != value for column, value in values.items()):
         tx.write(sa.update(tasks).where(tasks.c.id == task_id).values(values))
     return task_id
@@ -134,6 +139,18 @@ def _good(put: PutTask, generation: int) -> dict[str, Any]:
         "next_fire_at": maybe_micros(put.next_fire_at),
         "anchor_at": maybe_micros(put.anchor_at),
     }
+
+
+def _tell_missed(tx: Tx, put: PutTask, task_id: UUID, generation: int) -> None:
+    """One row for the planned moments that this version makes impossible, unless it is there already."""
+    spec, span = put.definition.spec, put.missed
+    if spec is None or span is None:
+        return
+    key = missed_key(span)
+    if tx.first(sa.select(runs.c.id).where(runs.c.task_id == task_id, runs.c.fire_key == key)) is not None:
+        return
+    draft = planned(task_id, generation, spec, key, to_micros(span.first), tx.now)
+    tx.write(sa.insert(runs), [missed(draft, span, put.missed_reason, put.missed_message)])
 
 
 def _keep_version(tx: Tx, task_id: UUID, generation: int, definition: TaskDefinition) -> None:

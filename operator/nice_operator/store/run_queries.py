@@ -8,14 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from nice_operator.domain.ids import RunId, SessionId, TaskId
-from nice_operator.domain.run import Attempt, Run, RunState
+from nice_operator.domain.run import HELD_STATES, Attempt, Run, RunState
 from nice_operator.ports import RunFilter, RunPage
 from nice_operator.store.rows import to_attempt, to_run
 from nice_operator.store.tables import attempts, runs, tasks
 from nice_operator.store.tx import Tx
 
 MAX_PAGE = 1_000
-_HELD = (RunState.CLAIMED, RunState.RUNNING)
 _named = sa.select(runs, tasks.c.namespace.label("task_namespace"), tasks.c.name.label("task_title")).join(
     tasks, tasks.c.id == runs.c.task_id
 )
@@ -54,7 +53,7 @@ def read_attempts(tx: Tx, run_id: RunId) -> Sequence[Attempt]:
 
 def active_sessions(tx: Tx) -> frozenset[SessionId]:
     """Sessions that hold something."""
-    query = sa.select(runs.c.session).distinct().where(runs.c.state.in_(_HELD))
+    query = sa.select(runs.c.session).distinct().where(runs.c.state.in_(HELD_STATES))
     return frozenset(SessionId(row.session) for row in tx.all(query))
 
 

@@ -48,8 +48,8 @@ def active_runs(tx: Tx, task_ids: Collection[UUID]) -> dict[UUID, list[ActiveRun
 
 
 def promote(tx: Tx, versions: Versions, task: Row) -> Sequence[RunId]:
-    """Give free slots to the waiting, by priority, then age; returns who got one. ``task`` is its row, locked."""
-    if task.living is None:
+    """Give free slots to the waiting, by priority, then age; returns who got one. ``task`` is locked."""
+    if task.living is None or not task.generation:
         return ()
     concurrency = versions.one(tx, task.id, task.generation).spec.concurrency
     waiting = list(tx.all(_waiting(tx, task.id)))

@@ -32,7 +32,7 @@ from nice_operator.ports import (
 )
 from nice_operator.store import history, run_queries, sessions, task_queries
 from nice_operator.store.cancel import cancel
-from nice_operator.store.claim import claim
+from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
 from nice_operator.store.delete_task import delete_task
 from nice_operator.store.dialect import Clock, read_url
@@ -177,6 +177,10 @@ class SqlStore:
     async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
         """T9, T10, T12."""
         return await self._db.write(lambda tx: reap(tx, self._versions, dead, alive))
+
+    async def held(self, session: SessionId) -> Sequence[Claimed]:
+        """What the session holds."""
+        return await self._db.read(lambda tx: held(tx, self._versions, session))
 
     async def active_sessions(self) -> frozenset[SessionId]:
         """Sessions that hold something."""
