@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from nice_operator.domain.errors import Problem
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.domain.run import (
     Attempt,
@@ -414,6 +415,14 @@ class Liveness(Protocol):
     ) -> tuple[frozenset[SessionId], frozenset[SessionId]]:
         """(dead, alive) among ``sessions``; the rest is left to the lease."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """A file of definitions that could not be read as it should be. ``path`` is relative to its folder."""
+
+    path: str
+    problems: tuple[Problem, ...]
 
 
 class Clock(Protocol):

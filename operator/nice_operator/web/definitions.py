@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from nice_operator.domain.errors import Problem
+from nice_operator.ports import BrokenFile
 
-
-@dataclass(frozen=True, slots=True)
-class BrokenFile:
-    """A file that could not be read as it should be. ``path`` is relative to the folder."""
-
-    path: str
-    problems: tuple[Problem, ...]
+__all__ = ["BrokenFile", "Definitions", "NoDefinitions"]
 
 
 class Definitions(Protocol):
