@@ -8,9 +8,11 @@ tests start (a MariaDB server, Chromium). ``lock``: installs nothing, says wheth
 ``pyproject.toml`` files.
 """
 
-from __future__ import annotations
-
 import sys
+
+if sys.version_info < (3, 8):  # what follows does not even parse there, so this file must
+    sys.exit("setup: ✗ Python 3.11 or newer is needed; make PYTHON=/path/to/python3.11 … names one")
+
 from pathlib import Path
 
 import console
@@ -35,7 +37,7 @@ def prepare(level: str) -> None:
         system.install_missing()
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: "list[str]") -> int:
     """Exit code 0 when the checkout is ready, 1 with a remedy when not, 2 for wrong arguments."""
     level = arguments[0] if arguments else "run"
     if len(arguments) > 1 or level not in LEVELS:

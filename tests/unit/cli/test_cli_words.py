@@ -71,9 +71,11 @@ def test_what_is_not_json_is_refused(text: str) -> None:
 
 
 def test_an_event_stream_is_read_with_its_comments_ids_and_many_lines() -> None:
-    lines = b": hello\nretry: 5\n\nid: 7\nevent: log\ndata: one\ndata:two\r\n\ndata: x\n\nevent: none\n\ndata: cut"
+    lines = (
+        b": hello\nretry: 5\n\nid: 7\nevent: log\ndata: 1\ndata:2\r\n\ndata: x\n\nevent: none\n\ndata: cut"
+    )
     found = list(sse.events(lines.splitlines(keepends=True), "3"))
-    assert found == [sse.Event("log", "one\ntwo", "7"), sse.Event("message", "x", "7")]
+    assert found == [sse.Event("log", "1\n2", "7"), sse.Event("message", "x", "7")]
 
 
 @pytest.mark.parametrize(
