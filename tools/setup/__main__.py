@@ -10,7 +10,7 @@ tests start (a MariaDB server, Chromium). ``lock``: installs nothing, says wheth
 
 import sys
 
-if sys.version_info < (3, 8):  # what follows does not even parse there, so this file must
+if sys.version_info < (3, 8):  # noqa: UP036 - what follows does not even parse there, so this file must
     sys.exit("setup: ✗ Python 3.11 or newer is needed; make PYTHON=/path/to/python3.11 … names one")
 
 from pathlib import Path
