@@ -1,7 +1,8 @@
 """Patterns of JSON Schemas, kept to those that Python's backtracking matcher ends soon.
 
 Whoever writes a task chooses the pattern and whoever asks for a run the text, but the operator does the
-matching for all of them. So a pattern may not repeat what already repeats or branches, and it sees short texts only.
+matching for all of them. So a pattern may not repeat what already repeats or branches, and it sees short
+texts only.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def parse_json(text: str | bytes, *, max_depth: int | None = None, max_bytes: in
 
 
 def dump_json(value: JsonValue) -> str:
-    """``value`` as compact JSON text. Raises InvalidInput for NaN, lone surrogates and what JSON has no type for."""
+    """``value`` as compact JSON text. Raises InvalidInput for what JSON cannot hold (NaN, say)."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()

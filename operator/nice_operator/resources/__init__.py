@@ -3,6 +3,17 @@
 Nothing here reads files, speaks to Kubernetes or knows the time.
 """
 
-from nice_operator.resources.read import read_definition, spec_from_manifest
+from nice_operator.resources.envelope import API_VERSION, GROUP, KIND
+from nice_operator.resources.findings import path_of
+from nice_operator.resources.read import Reading, examine, read_definition, spec_from_manifest
 
-__all__ = ["read_definition", "spec_from_manifest"]
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "KIND",
+    "Reading",
+    "examine",
+    "path_of",
+    "read_definition",
+    "spec_from_manifest",
+]

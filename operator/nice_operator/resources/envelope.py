@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from nice_operator.domain.errors import InvalidInput, Problem
+from nice_operator.domain.errors import Problem
 from nice_operator.resources.findings import did_you_mean, path_of
 from nice_operator.resources.shapes import shown
 
@@ -50,19 +50,14 @@ def read_envelope(document: Mapping[str, Any]) -> tuple[Envelope | None, list[Pr
     return Envelope(namespace, metadata["name"], annotations, created), [*problems, *texts]
 
 
-def check_kind(document: Mapping[str, Any]) -> None:
-    """Raises InvalidInput unless it is a NiceTask of the version that is read here."""
-    version, kind = document.get("apiVersion"), document.get("kind")
-    if version != API_VERSION:
-        raise _refused(
-            "apiVersion", f"must be {API_VERSION}, found {shown(version)}; write apiVersion: {API_VERSION}"
-        )
-    if kind != KIND:
-        raise _refused("kind", f"must be {KIND}, found {shown(kind)}; write kind: {KIND}")
-
-
-def _refused(field: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{field}: {message}", (Problem(field, message),))
+def problems_of_kind(document: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong unless it is a NiceTask of the version that is read here."""
+    wanted = (("apiVersion", API_VERSION), ("kind", KIND))
+    return [
+        Problem(field, f"must be {value}, found {shown(document.get(field))}; write {field}: {value}")
+        for field, value in wanted
+        if document.get(field) != value
+    ]
 
 
 def _top_problems(document: Mapping[str, Any]) -> list[Problem]:
