@@ -210,6 +210,46 @@ def test_a_failed_installation_is_tried_again_next_time(machine: Machine) -> Non
     assert len(machine.calls) == 2
 
 
+FAKE_APT = """#!/bin/sh
+echo "$@" >> "$CALLS"
+case "$*" in
+  *update*) touch "$CALLS.lists" ;;
+  *) [ -e "$CALLS.lists" ] && printf '#!/bin/sh\\n' > "$BIN/not-there" && chmod +x "$BIN/not-there" ;;
+esac
+"""
+
+
+def with_apt(machine: Machine, apt: str) -> Path:
+    """A machine whose tests need a program that only apt-get can bring."""
+    own = machine.folder / "bin"
+    own.mkdir()
+    calls = machine.folder / "apt"
+    sudo = '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n'
+    apt = apt.replace("$CALLS", str(calls)).replace("$BIN", str(own))
+    for name, text in (("apt-get", apt), ("sudo", sudo)):
+        (own / name).write_text(text)
+        (own / name).chmod(0o755)
+    need = {"package": "some-package", "purpose": "to try it", "programs": ["not-there"]}
+    (machine.checkout / "tools/setup/needs.json").write_text(json.dumps([need]))
+    return own
+
+
+def test_what_the_tests_need_is_named_and_installed_with_fresh_package_lists(machine: Machine) -> None:
+    own = with_apt(machine, FAKE_APT)
+    first, second = (machine.setup("test", path=own) for _ in range(2))
+    calls = [call.split()[0] for call in (machine.folder / "apt").read_text().splitlines()]
+    assert first.returncode == 0, first.stderr
+    assert "missing: some-package (to try it)" in first.stderr
+    assert calls == ["install", "update", "install"]
+    assert (second.returncode, second.stderr) == (0, "")
+
+
+def test_what_cannot_be_installed_fails_with_the_command_to_type(machine: Machine) -> None:
+    ended = machine.setup("test", path=with_apt(machine, "#!/bin/sh\nexit 100\n"))
+    assert ended.returncode == 1
+    assert "sudo apt-get update && sudo apt-get install --no-install-recommends some-package" in ended.stderr
+
+
 def test_make_alone_lists_what_there_is() -> None:
     listed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     for target in ("run", "test", "check", "bench", "help"):

@@ -21,20 +21,21 @@ import interpreter
 import system
 import uv
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 LEVELS = ("run", "dev", "test", "lock")
 
 
 def prepare(level: str) -> None:
     """Bring the checkout to ``level``. Raises ``console.Problem``."""
     python = interpreter.find()
-    tool = uv.find_or_fetch(uv.Pins.load(Path(__file__).with_name("uv.json")))
+    tool = uv.find_or_fetch(uv.Pins.load(HERE / "uv.json"))
     if level == "lock":
         environment.check_lock(ROOT, tool)
         return
     environment.sync(ROOT, tool, python, development=level != "run")
     if level == "test":
-        system.install_missing()
+        system.install_missing(system.read_needs(HERE / "needs.json"))
 
 
 def main(arguments: "list[str]") -> int:

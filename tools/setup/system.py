@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from glob import iglob
 from pathlib import Path
 
 import console
 
 EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
-FONTS = Path("/usr/share/fonts")
 
 
 @dataclass(frozen=True)
 class Need:
-    """Something that must be there, the Debian package that brings it, and what it is for."""
+    """A Debian package, what it is for, and what must be there of it: programs, and files by pattern."""
 
     package: str
-    programs: tuple[str, ...]
     purpose: str
+    programs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def met(self) -> bool:
         """Whether all of it is here already, whoever installed it."""
-        if not self.programs:
-            return any(FONTS.rglob("*.[ot]tf"))
-        return all(_which(program) for program in self.programs)
+        return all(map(_which, self.programs)) and all(any(iglob(f, recursive=True)) for f in self.files)
 
 
-NEEDS = (
-    Need("mariadb-server-core", ("mariadbd", "mariadb-install-db"), "a real database for the store's tests"),
-    Need("chromium", ("chromium",), "the browser of the page's tests"),
-    Need("fonts-liberation", (), "letters for that browser"),
-)
+def read_needs(path: Path) -> list[Need]:
+    """From ``needs.json``."""
+    return [Need(**need) for need in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def install_missing() -> None:
+def install_missing(needs: list[Need]) -> None:
     """Install what is not here. Raises ``console.Problem`` with the command to type when it cannot."""
-    missing = [need for need in NEEDS if not need.met()]
+    missing = [need for need in needs if not need.met()]
     if not missing:
         return
     for need in missing:
@@ -89,5 +87,5 @@ def _by_hand(packages: list[str], why: str) -> console.Problem:
     return console.Problem(
         f"the tests need {', '.join(packages)}, which could not be installed: {why}. "
         f"Remedy: sudo apt-get update && sudo apt-get install --no-install-recommends {' '.join(packages)}; "
-        "on other systems install mariadbd, mariadb-install-db and chromium by their own means."
+        "on other systems install what tools/setup/needs.json names by their own means."
     )
