@@ -125,6 +125,12 @@ def test_a_moved_fire_tells_the_time_that_was_meant() -> None:
     assert fire.local.isoformat() == "2023-03-26T02:30:00"
 
 
+def test_a_moved_fire_is_found_by_a_window_that_begins_with_it() -> None:
+    timetable = build_timetable(("30 2 * * *",), time_zone=BERLIN)
+    assert timetable.mask(1679792400, 1679792401) == 1
+    assert timetable.mask(1679792399, 1679792400) == 0
+
+
 def test_a_repeated_fire_tells_which_pass_it_is() -> None:
     timetable = build_timetable(("30 2 * * *",), time_zone=BERLIN, repeat=Repeat.BOTH)
     first = timetable.next_after(datetime(2023, 10, 28, 12, tzinfo=UTC))

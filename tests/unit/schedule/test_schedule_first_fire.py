@@ -56,6 +56,11 @@ def test_a_one_off_that_came_due_since_the_task_was_made_is_due() -> None:
     assert first_fire(build_timetable(run_at=at), now=NOW, created_at=at - HOUR) == FirstFire(at)
 
 
+def test_a_one_off_of_the_very_second_in_which_the_task_was_made_is_due() -> None:
+    at = NOW.replace(microsecond=0)
+    assert first_fire(build_timetable(run_at=at), now=NOW) == FirstFire(at)
+
+
 def test_a_one_off_from_before_the_task_was_made_is_missed() -> None:
     at = LAST_HOUR
     for created_at in (at + SECOND, None):

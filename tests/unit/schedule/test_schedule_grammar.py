@@ -77,6 +77,7 @@ REFUSED = {
     "*/99 * * * *": "step 99 .* at most 59",
     "*/0 * * * *": "a step is at least 1",
     "0-10/11 * * * *": "step 11 .* at most 10",
+    "20-30/11 * * * *": "step 11 .* at most 10",
     "0 */24 * * *": "hour .*step 24 .* at most 23, or the single value 0",
     "60 * * * *": "minute .*60 is out of range",
     "0 24 * * *": "hour .*allowed are 0-23",
