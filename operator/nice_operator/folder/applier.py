@@ -80,8 +80,8 @@ class Applier:
         except NiceError as error:
             _log.warning("task %s/%s could not be deleted, trying again: %s", *identity, error)
             return
-        for memory in (self._told, self._origins, self._missing_since):
-            memory.pop(identity, None)  # type: ignore[attr-defined]
+        self._told.pop(identity, None)
+        self._origins.pop(identity, None)
 
     async def _put(self, task: TaskDefinition, result: Applied | None) -> bool:
         """Whether the sink took it; what it says otherwise goes to ``result``."""

@@ -22,7 +22,7 @@ from nice_operator.ports import BrokenFile
 _log = logging.getLogger(__name__)
 
 QUIET_MILLISECONDS = 50
-"""A burst of changes is one when they follow each other this closely, and ends after DEBOUNCE at the latest."""
+"""Changes that follow each other this closely are one, for DEBOUNCE at the longest."""
 DEBOUNCE_MILLISECONDS = 300
 LOOK_MILLISECONDS = 1000
 """How often to look without having been told: not every file system tells."""
@@ -107,7 +107,8 @@ class FolderSource:
         self._publish(
             FolderReport(
                 self.report.files,
-                f"the folder {self._directory} cannot be read ({reason}); its tasks stay as they were; put it back",
+                f"the folder {self._directory} cannot be read ({reason}); its tasks stay as they were; "
+                "put it back",
             )
         )
 

@@ -122,7 +122,7 @@ def _line(marked: yaml.Node | yaml.Event) -> int:
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
-    mark: Any = error.problem_mark or error.context_mark
+    mark: Any = error.problem_mark if error.problem_mark is not None else error.context_mark
     if mark is None:
         return Problem("", f"not valid YAML: {error.problem}; correct it")
     indentation = text.split("\n")[mark.line : mark.line + 1]
