@@ -101,8 +101,9 @@ def refusal(status: int, body: bytes) -> Failure:
     for problem in said.details.get("problems", ()):
         place = f"{problem.get('field')}: " if problem.get("field") else ""
         lines.append(f"  {place}{problem.get('message', '')}")
-    if nearest := said.details.get("nearest"):
-        lines.append(f"  near to it: {', '.join(map(str, nearest))}")
+    nearest = [str(name) for name in said.details.get("nearest", ()) if str(name) not in said.message]
+    if nearest:
+        lines.append(f"  near to it: {', '.join(nearest)}")
     return Failure("\n".join(lines), CODES.get(status, Exit.SERVER))
 
 
