@@ -15,7 +15,7 @@ import signal
 import sys
 import types
 from contextlib import suppress
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional
 
 from . import failures, unhandled
 from .results import ResultRefused, encode_result, write_report
@@ -48,8 +48,9 @@ def execute(job: Job, result: int) -> int:
 
 def _run_python(job: Job, result: int) -> int:
     try:
-        unhandled.install(job.unhandled, result)
-        text = encode_result(_call(_load(job), job))
+        handle = unhandled.make_handler(job.unhandled, result)
+        unhandled.install(handle)
+        text = encode_result(_call(_load(job), job.payload, handle))
     except SystemExit as end:
         return _exit_as_python_does(end, result)
     except ResultRefused as refused:
@@ -95,14 +96,14 @@ class NoRunFunction(Exception):
     """The task's code has nothing to call."""
 
 
-def _call(run: Callable[[Any], Any], job: Job) -> Any:
-    value = run(json.loads(job.payload))
+def _call(run: Callable[[Any], Any], payload: str, handle: Optional[unhandled.Handle]) -> Any:
+    value = run(json.loads(payload))
     if not hasattr(value, "__await__"):
         return value
     import asyncio  # only now: most tasks need none, and a zygote may have preloaded it
 
     async def outcome() -> Any:
-        unhandled.install_in_loop(asyncio.get_running_loop(), job.unhandled)
+        unhandled.install_in_loop(asyncio.get_running_loop(), handle)
         return await value
 
     return asyncio.run(outcome())

@@ -1,6 +1,6 @@
 """Errors that nobody awaited (in threads, asyncio tasks and callbacks) under the task's policy.
 
-Strict: the attempt fails at once. Warn: they are printed. Ignore: they are not.
+Warn is what Python does: it prints them. Ignore: not even that. Strict: the attempt fails at once.
 """
 
 from __future__ import annotations
@@ -14,45 +14,46 @@ from .results import write_report
 
 STRICT, WARN, IGNORE = "Strict", "Warn", "Ignore"
 
-_strict: Optional[Callable[[Optional[BaseException], str], None]] = None
+Handle = Callable[[Optional[BaseException], str], None]
 
 
-def install(policy: str, result: int) -> None:
-    """Take charge of unhandled errors of threads and callbacks of this process."""
-    global _strict
-    _strict = _failer(result)
-    sys.unraisablehook = lambda found: _handle(policy, found.exc_value, str(found.err_msg or "unraisable"))
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        threading.excepthook = lambda args: _handle(policy, args.exc_value, "in a thread")  # type: ignore[attr-defined]
+def make_handler(policy: str, result: int) -> Optional[Handle]:
+    """What to do with such an error, or None to leave it to Python."""
+    if policy == WARN:
+        return None
+    if policy == IGNORE:
+        return lambda error, where: None
+    return lambda error, where: _fail(result, error, where)
 
 
-def install_in_loop(loop: Any, policy: str) -> None:
+def install(handle: Optional[Handle]) -> None:
+    """Take charge of the errors of threads and callbacks of this process."""
+    if handle is None:
+        return
+    import threading  # only for those who ask: it makes every later fork of a run slower
+
+    sys.unraisablehook = lambda found: handle(found.exc_value, str(found.err_msg or "in a callback"))
+    threading.excepthook = lambda found: handle(found.exc_value, "in a thread")
+
+
+def install_in_loop(loop: Any, handle: Optional[Handle]) -> None:
     """The same for an event loop."""
+    if handle is None:
+        return
 
     def on_error(loop: Any, context: Dict[str, Any]) -> None:
-        _handle(policy, context.get("exception"), str(context.get("message", "")))
+        handle(context.get("exception"), str(context.get("message", "in an event loop")))
 
     loop.set_exception_handler(on_error)
 
 
-def _handle(policy: str, error: Optional[BaseException], where: str) -> None:
-    if policy == IGNORE or isinstance(error, SystemExit):
-        return
+def _fail(result: int, error: Optional[BaseException], where: str) -> None:
     print(f"unhandled error: {where}", file=sys.stderr)
+    kind, message = "", where
     if error is not None:
         failures.print_failure(error)
-    if policy == STRICT and _strict is not None:
-        _strict(error, where)
-
-
-def _failer(result: int) -> Callable[[Optional[BaseException], str], None]:
-    def fail(error: Optional[BaseException], where: str) -> None:
-        kind = failures.type_name(error) if error is not None else ""
-        message = failures.text_of(error) if error is not None else where
-        write_report(result, {"error": {"reason": "UnhandledError", "type": kind, "message": message}})
-        sys.stderr.flush()
-        sys.stdout.flush()
-        os._exit(1)
-
-    return fail
+        kind, message = failures.type_name(error), failures.text_of(error)
+    write_report(result, {"error": {"reason": "UnhandledError", "type": kind, "message": message}})
+    sys.stderr.flush()
+    sys.stdout.flush()
+    os._exit(1)
