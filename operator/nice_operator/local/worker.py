@@ -38,9 +38,16 @@ class LocalWorker:
             self._spawn()
         self._keeper = asyncio.create_task(self._keep(), name="local-worker")
 
-    async def retire(self) -> None:
-        """Stop replacing the worker and wait until it is gone. It leaves by itself once drained."""
-        await self._stop_keeping()
+    async def stop_replacing(self) -> None:
+        """From now on a worker that ends is not followed by another."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+
+    async def gone(self) -> None:
+        """Wait until no worker lives. It leaves by itself once drained."""
         while self.alive:  # noqa: ASYNC110 - a file's lock gives no event to wait for
             await asyncio.sleep(0.05)
 
@@ -73,13 +80,6 @@ class LocalWorker:
             await asyncio.sleep(delay)
             failures += 1
             self._spawn()
-
-    async def _stop_keeping(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
 
     def _spawn(self) -> None:
         arguments = ["--data", str(self._data.path), "--task-path", str(self._task_path)]

@@ -1,0 +1,113 @@
+"""The dev mode from start to end: everything of one machine, wired."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from nice_operator.bootstrap import sockets
+from nice_operator.bootstrap.clock import SystemClock
+from nice_operator.bootstrap.greeting import greet
+from nice_operator.bootstrap.parting import part
+from nice_operator.bootstrap.stopping import StopRequests
+from nice_operator.engine.service import Engine
+from nice_operator.engine.settings import EngineSettings
+from nice_operator.folder import FolderSource
+from nice_operator.lease.local import LocalWakeups
+from nice_operator.local.data_dir import DataDirectory
+from nice_operator.local.liveness import LockLiveness
+from nice_operator.local.locks import OperatorLock
+from nice_operator.local.worker import LocalWorker
+from nice_operator.resources import spec_from_manifest
+from nice_operator.settings import DevSettings
+from nice_operator.store import SqlStore
+from nice_operator.web.app import RUNNER_OPTIONS, make_app
+from nice_operator.web.definitions import Definitions, NoDefinitions
+from nice_operator.web.options import WebOptions
+from nice_operator.web.worker_link import make_link_app
+
+SHUTDOWN_SECONDS = 2.0
+
+
+async def run_dev(settings: DevSettings) -> int:
+    """Run until asked to stop; returns the exit code. Raises NiceError when it cannot start."""
+    requests = StopRequests()
+    data = DataDirectory.prepare(settings.data)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(requests.listening())
+        stack.callback(OperatorLock.acquire(data.operator_lock).release)
+        listeners = sockets.listen_on_loopback(settings.host, settings.port)
+        port = listeners[0].getsockname()[1]
+        engine = await stack.enter_async_context(_engine(settings, data))
+        definitions = await stack.enter_async_context(_definitions(settings, engine))
+        options = WebOptions(view_only=settings.view_only)
+        await stack.enter_async_context(_serving(make_app(engine, definitions, options), listeners))
+        worker = await _worker(settings, data, engine, stack)
+        tasks = [summary.task for summary in await engine.tasks.list()]
+        greet(settings, data, port, tasks, definitions.broken())
+        await requests.drain.wait()
+        await part(engine, worker, requests)
+    return 0
+
+
+@asynccontextmanager
+async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[Engine]:
+    """Store and engine. The lock on a file is the lease, so no worker stops runs for missed heartbeats, and
+    each serves every pool."""
+    store = await SqlStore.open(data.database, read_spec=spec_from_manifest)
+    engine = Engine(
+        store,
+        store.logs,
+        LocalWakeups(),
+        LockLiveness(data.worker_lock),
+        SystemClock(),
+        EngineSettings(lease=None, every_pool=True, view_only=settings.view_only),
+    )
+    try:
+        await engine.start()
+        yield engine
+    finally:
+        await engine.stop()
+        await store.close()
+
+
+@asynccontextmanager
+async def _definitions(settings: DevSettings, engine: Engine) -> AsyncIterator[Definitions]:
+    """The watched folder, read once before this yields; nothing where the folder is not to be read."""
+    if not settings.sync or settings.view_only:
+        yield NoDefinitions()
+        return
+    source = FolderSource(settings.folder, engine.tasks)
+    await source.start()
+    try:
+        yield source
+    finally:
+        await source.stop()
+
+
+async def _worker(
+    settings: DevSettings, data: DataDirectory, engine: Engine, stack: AsyncExitStack
+) -> LocalWorker:
+    """The worker link, and the local worker that uses it."""
+    link = [sockets.listen_on_path(data.operator_socket)]
+    await stack.enter_async_context(_serving(make_link_app(engine), link))
+    worker = LocalWorker(data, settings.folder)
+    if not settings.view_only:
+        await worker.start()
+        stack.push_async_callback(worker.stop_replacing)
+    return worker
+
+
+@asynccontextmanager
+async def _serving(app: web.Application, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, handle_signals=False, **RUNNER_OPTIONS, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        for listener in listeners:
+            await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,56 @@
+"""The first lines: where the page is, where data lie, what was loaded, who may call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nice_operator.bootstrap.console import say, visible
+from nice_operator.domain.task import Task
+from nice_operator.local.data_dir import DataDirectory
+from nice_operator.ports import BrokenFile
+from nice_operator.settings import DevSettings
+
+NAMES_SHOWN = 12
+
+
+def greet(
+    settings: DevSettings, data: DataDirectory, port: int, tasks: Sequence[Task], broken: Sequence[BrokenFile]
+) -> None:
+    """Say them."""
+    url = f"http://{_host(settings.host)}:{port}"
+    rows = {
+        "page": url,
+        "API": f"{url}/api/v1 and, as in node-workman, POST {url}/task/NAME",
+        "tasks": _tasks(settings, tasks),
+        "data": str(data.path),
+        "access": "authentication is off, because it listens on loopback only: for people on this machine",
+    }
+    modes = _modes(settings)
+    say("\n".join(["Nice Commander, dev mode", "", *(f"  {name:<8}{text}" for name, text in rows.items())]))
+    say("\n".join([*modes, *(line for file in broken for line in _broken(file)), ""]))
+    say("Ctrl-C lets running tasks finish; a second one stops them at once.")
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _tasks(settings: DevSettings, tasks: Sequence[Task]) -> str:
+    if not tasks:
+        return f"none yet in {settings.folder}; put a NiceTask there and it is live within a second"
+    names = [task.name for task in tasks[:NAMES_SHOWN]]
+    more = f" and {len(tasks) - NAMES_SHOWN} more" if len(tasks) > NAMES_SHOWN else ""
+    return f"{len(tasks)} from {settings.folder}: {', '.join(names)}{more}"
+
+
+def _modes(settings: DevSettings) -> list[str]:
+    lines = []
+    if not settings.sync:
+        lines.append("  --no-sync: the folder is not read; the tasks are those of the last time")
+    if settings.view_only:
+        lines.append("  --view-only: everything can be looked at, nothing is started or stopped")
+    return lines
+
+
+def _broken(file: BrokenFile) -> list[str]:
+    return [f"  ✗ {visible(file.path)}: {visible(str(problem))}" for problem in file.problems]
