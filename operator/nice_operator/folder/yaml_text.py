@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
@@ -118,15 +117,17 @@ def _document(node: yaml.Node) -> Document | Problem:
 
 
 def _line(marked: yaml.Node | yaml.Event) -> int:
-    return int(marked.start_mark.line) + 1
+    mark = marked.start_mark
+    return 1 if mark is None else int(mark.line) + 1
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
-    mark: Any = error.problem_mark if error.problem_mark is not None else error.context_mark
-    if mark is None:
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
+    if not marks:
         return Problem("", f"not valid YAML: {error.problem}; correct it")
-    indentation = text.split("\n")[mark.line : mark.line + 1]
-    if indentation and "\t" in indentation[0][: mark.column + 1]:
-        return Problem("", "a tab cannot indent YAML; use spaces", mark.line + 1)
+    line, column = marks[0].line, marks[0].column
+    indentation = text.split("\n")[line : line + 1]
+    if indentation and "\t" in indentation[0][: column + 1]:
+        return Problem("", "a tab cannot indent YAML; use spaces", line + 1)
     context = f" ({error.context})" if error.context else ""
-    return Problem("", f"not valid YAML: {error.problem}{context}; correct it", mark.line + 1)
+    return Problem("", f"not valid YAML: {error.problem}{context}; correct it", line + 1)
