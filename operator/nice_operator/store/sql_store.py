@@ -60,7 +60,7 @@ class SqlStore:
     """``ports.Store`` on SQLite, MariaDB or MySQL. Made by ``open``; ``logs`` is the log store beside it."""
 
     def __init__(self, database: Database, versions: Versions) -> None:
-        self._db = database
+        self.database = database
         self._versions = versions
         self.logs = SqlLogStore(database)
 
@@ -82,142 +82,142 @@ class SqlStore:
 
     async def close(self) -> None:
         """Finish what waits to be written, then let go of the database."""
-        await self._db.close()
+        await self.database.close()
 
     # ------------------------------------------------------------ tasks
 
     async def now(self) -> datetime:
         """The database's clock."""
-        return from_micros(await self._db.read(lambda tx: tx.now))
+        return from_micros(await self.database.read(lambda tx: tx.now))
 
     async def put_task(self, put: PutTask) -> Task:
         """Record a definition."""
-        return await self._db.write(lambda tx: put_task(tx, self._versions, put))
+        return await self.database.write(lambda tx: put_task(tx, self._versions, put))
 
     async def delete_task(self, task_id: TaskId) -> Task | None:
         """Soft-delete (T14)."""
-        return await self._db.write(lambda tx: delete_task(tx, self._versions, task_id))
+        return await self.database.write(lambda tx: delete_task(tx, self._versions, task_id))
 
     async def get_task(self, namespace: str, name: str) -> Task | None:
         """By metadata.name."""
-        return await self._db.read(lambda tx: task_queries.get_task(tx, self._versions, namespace, name))
+        return await self.database.read(lambda tx: task_queries.get_task(tx, self._versions, namespace, name))
 
     async def find_task(self, namespace: str, task_name: str) -> Task | None:
         """By spec.taskName."""
-        return await self._db.read(
+        return await self.database.read(
             lambda tx: task_queries.find_task(tx, self._versions, namespace, task_name)
         )
 
     async def get_task_by_id(self, task_id: TaskId) -> Task | None:
         """Living or deleted."""
-        return await self._db.read(lambda tx: task_queries.get_task_by_id(tx, self._versions, task_id))
+        return await self.database.read(lambda tx: task_queries.get_task_by_id(tx, self._versions, task_id))
 
     async def list_tasks(self, namespace: str | None = None) -> Sequence[Task]:
         """The living, by namespace and name."""
-        return await self._db.read(lambda tx: task_queries.list_tasks(tx, self._versions, namespace))
+        return await self.database.read(lambda tx: task_queries.list_tasks(tx, self._versions, namespace))
 
     async def get_version(self, task_id: TaskId, generation: int) -> JsonObject | None:
         """The spec as written, of one generation."""
-        return await self._db.read(lambda tx: read_manifest(tx, task_id, generation))
+        return await self.database.read(lambda tx: read_manifest(tx, task_id, generation))
 
     # ------------------------------------------------------------ fires
 
     async def due_tasks(self, limit: int) -> tuple[datetime, Sequence[DueTask]]:
         """The database's now, and whose next fire has come."""
-        return await self._db.read(
+        return await self.database.read(
             lambda tx: (from_micros(tx.now), task_queries.due_tasks(tx, self._versions, limit))
         )
 
     async def next_due(self) -> datetime | None:
         """When the next fire is planned."""
-        return maybe_datetime(await self._db.read(task_queries.next_due))
+        return maybe_datetime(await self.database.read(task_queries.next_due))
 
     async def fire(self, plans: Sequence[FirePlan]) -> int:
         """T1, T1b, T2."""
-        return await self._db.write(lambda tx: fire(tx, plans))
+        return await self.database.write(lambda tx: fire(tx, plans))
 
     # ------------------------------------------------------------ runs
 
     async def submit(self, new: NewRun) -> Submitted:
         """T3."""
-        return await self._db.write(lambda tx: submit(tx, self._versions, new))
+        return await self.database.write(lambda tx: submit(tx, self._versions, new))
 
     async def open_session(self, session: OpenSession) -> None:
         """A worker came, or came back."""
-        await self._db.write(lambda tx: sessions.open_session(tx, session))
+        await self.database.write(lambda tx: sessions.open_session(tx, session))
 
     async def close_session(self, session: SessionId) -> None:
         """A worker left."""
-        await self._db.write(lambda tx: sessions.close_session(tx, session))
+        await self.database.write(lambda tx: sessions.close_session(tx, session))
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claimed]:
         """T4."""
-        return await self._db.write(lambda tx: claim(tx, self._versions, request))
+        return await self.database.write(lambda tx: claim(tx, self._versions, request))
 
     async def start(self, held: HeldRun, host: HostFacts) -> StartVerdict:
         """T5."""
-        return await self._db.write(lambda tx: start(tx, self._versions, held, host))
+        return await self.database.write(lambda tx: start(tx, self._versions, held, host))
 
     async def heartbeat(self, session: SessionId, held: Sequence[HeldRun]) -> HeartbeatReply:
         """T6."""
-        return await self._db.write(lambda tx: heartbeat(tx, session, held))
+        return await self.database.write(lambda tx: heartbeat(tx, session, held))
 
     async def finish(self, decision: FinishDecision) -> FinishVerdict:
         """T7, T8."""
-        return await self._db.write(lambda tx: finish(tx, self._versions, decision))
+        return await self.database.write(lambda tx: finish(tx, self._versions, decision))
 
     async def release(self, held: HeldRun) -> bool:
         """T13."""
-        return await self._db.write(lambda tx: release(tx, held))
+        return await self.database.write(lambda tx: release(tx, held))
 
     async def cancel(self, run_id: RunId, requester: Requester) -> CancelResult:
         """T11."""
-        return await self._db.write(lambda tx: cancel(tx, self._versions, run_id, requester))
+        return await self.database.write(lambda tx: cancel(tx, self._versions, run_id, requester))
 
     async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
         """T9, T10, T12."""
-        return await self._db.write(lambda tx: reap(tx, self._versions, dead, alive))
+        return await self.database.write(lambda tx: reap(tx, self._versions, dead, alive))
 
     async def held(self, session: SessionId) -> Sequence[Claimed]:
         """What the session holds."""
-        return await self._db.read(lambda tx: held(tx, self._versions, session))
+        return await self.database.read(lambda tx: held(tx, self._versions, session))
 
     async def active_sessions(self) -> frozenset[SessionId]:
         """Sessions that hold something."""
-        return await self._db.read(run_queries.active_sessions)
+        return await self.database.read(run_queries.active_sessions)
 
     async def queued_selectors(self) -> frozenset[str]:
         """Distinct selectors of what waits."""
-        return await self._db.read(run_queries.queued_selectors)
+        return await self.database.read(run_queries.queued_selectors)
 
     async def queue_depth(self) -> Mapping[str, int]:
         """Claimable runs by queue."""
-        return await self._db.read(run_queries.queue_depth)
+        return await self.database.read(run_queries.queue_depth)
 
     # ------------------------------------------------------------ history
 
     async def get_run(self, run_id: RunId) -> Run | None:
         """One run."""
-        return await self._db.read(lambda tx: run_queries.get_run(tx, run_id))
+        return await self.database.read(lambda tx: run_queries.get_run(tx, run_id))
 
     async def list_runs(self, wanted: RunFilter) -> RunPage:
         """A page, newest first."""
-        return await self._db.read(lambda tx: run_queries.list_runs(tx, wanted))
+        return await self.database.read(lambda tx: run_queries.list_runs(tx, wanted))
 
     async def last_runs(self, task_ids: Sequence[TaskId], each: int) -> Mapping[TaskId, Sequence[Run]]:
         """The newest of each task."""
-        return await self._db.read(lambda tx: run_queries.last_runs(tx, task_ids, each))
+        return await self.database.read(lambda tx: run_queries.last_runs(tx, task_ids, each))
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]:
         """Oldest first, with late evidence."""
-        return await self._db.read(lambda tx: run_queries.read_attempts(tx, run_id))
+        return await self.database.read(lambda tx: run_queries.read_attempts(tx, run_id))
 
     async def prune(self, limit: int) -> Sequence[RunId]:
         """Delete what the history limits do not keep."""
-        doomed = await self._db.read(lambda tx: history.find_expendable(tx, self._versions, limit))
+        doomed = await self.database.read(lambda tx: history.find_expendable(tx, self._versions, limit))
         if doomed:
-            await self._db.write(lambda tx: history.delete_runs(tx, doomed))
-        unused = await self._db.read(lambda tx: history.find_unused_versions(tx, limit))
+            await self.database.write(lambda tx: history.delete_runs(tx, doomed))
+        unused = await self.database.read(lambda tx: history.find_unused_versions(tx, limit))
         if unused:
-            await self._db.write(lambda tx: history.delete_versions(tx, unused))
+            await self.database.write(lambda tx: history.delete_versions(tx, unused))
         return doomed
