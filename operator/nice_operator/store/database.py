@@ -194,7 +194,8 @@ def _settle(future: asyncio.Future[Any], result: _Result) -> None:
 
 async def _answer(future: asyncio.Future[T]) -> T:
     try:
-        return await asyncio.wait_for(future, ANSWER_WITHIN)
+        async with asyncio.timeout(ANSWER_WITHIN):  # wait_for of Python 3.11 may swallow a cancellation
+            return await future
     except TimeoutError:
         message = (
             f"the database did not answer within {ANSWER_WITHIN:g} s; the same request may succeed later"
