@@ -1,0 +1,136 @@
+"""Firing: every planned moment is accounted for, exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+from nice_operator.domain.run import MissedSpan, RunState, Trigger
+from nice_operator.ports import FirePlan, PlannedFire, RunFilter
+from nice_operator.store import SqlStore
+from tests.support.stores import StoreHarness
+
+
+async def test_a_due_task_fires_once(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=10, payload='{"n":1}')
+    assert (await harness.store.due_tasks(10))[1] == []
+    harness.advance(10)
+    now, (due,) = await harness.store.due_tasks(10)
+    plan = await harness.plan(task, "c:1")
+
+    assert await harness.store.fire([plan]) == 1
+    assert await harness.store.fire([plan]) == 0
+
+    (run,) = (await harness.store.list_runs(RunFilter())).runs
+    assert (run.fire_key, run.state, run.payload) == ("c:1", RunState.QUEUED, '{"n":1}')
+    assert (run.requester.trigger, run.scheduled_for) == (Trigger.SCHEDULE, due.due)
+    fired = await harness.store.get_task_by_id(task.id)
+    assert fired is not None
+    assert (fired.fired, fired.next_fire_at) == (1, plan.next_fire_at)
+    assert now == harness.now()
+
+
+async def test_a_plan_of_an_older_version_does_nothing(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=0)
+    plan = await harness.plan(task, "c:1")
+    await harness.put("a", due_in=0, priority=3)
+
+    assert await harness.store.fire([plan]) == 0
+    assert (await harness.store.list_runs(RunFilter())).runs == ()
+
+
+async def test_a_suspended_task_is_neither_due_nor_fired(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=0)
+    plan = await harness.plan(task, "c:1")
+    await harness.put("a", due_in=0, suspend=True)
+
+    assert (await harness.store.due_tasks(10))[1] == []
+    assert await harness.store.fire([plan]) == 0
+
+
+async def test_a_moment_that_has_its_row_gets_no_second_one(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=0)
+    await harness.store.fire([await harness.plan(task, "c:1", "c:2")])
+
+    assert await harness.store.fire([await harness.plan(task, "c:2", "c:3")]) == 1
+
+    runs = (await harness.store.list_runs(RunFilter())).runs
+    assert sorted(run.fire_key for run in runs) == ["c:1", "c:2", "c:3"]
+
+
+async def test_missed_moments_share_one_row_with_their_span(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=0)
+    span = MissedSpan(harness.now() - timedelta(hours=2), harness.now() - timedelta(hours=1), 61)
+    plan = await harness.plan(task, "c:1", missed=span, missed_reason="Superseded")
+
+    await harness.store.fire([plan])
+
+    runs = (await harness.store.list_runs(RunFilter(states=frozenset({RunState.MISSED})))).runs
+    assert [(run.missed, run.reason, run.finished_at) for run in runs] == [
+        (span, "Superseded", harness.now())
+    ]
+    assert "61 planned" in runs[0].message
+
+
+async def test_a_fire_under_forbid_is_skipped_and_names_the_run_in_the_way(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=0, policy="Forbid")
+    first = (await harness.submit(task)).run
+
+    await harness.store.fire([await harness.plan(task, "c:1")])
+
+    (skipped,) = (await harness.store.list_runs(RunFilter(states=frozenset({RunState.SKIPPED})))).runs
+    assert (skipped.blocked_by, skipped.reason) == (first.id, "Overlap")
+    assert str(first.id) in skipped.message
+
+
+async def test_fires_that_were_missed_together_run_one_after_another(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=0, policy="Forbid")
+    await harness.store.fire([await harness.plan(task, "c:1", "c:2", "c:3", wait_for_siblings=True)])
+    worker = await harness.worker()
+
+    order = []
+    for _ in range(3):
+        held = await worker.running()
+        assert await worker.claim() == ()
+        order.append((await harness.run(held.id)).fire_key)
+        await worker.finish(held)
+
+    assert order == ["c:1", "c:2", "c:3"]
+
+
+async def test_missed_siblings_are_skipped_when_something_else_runs(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=0, policy="Forbid")
+    other = (await harness.submit(task)).run
+
+    await harness.store.fire([await harness.plan(task, "c:1", "c:2", wait_for_siblings=True)])
+
+    skipped = (await harness.store.list_runs(RunFilter(states=frozenset({RunState.SKIPPED})))).runs
+    assert [run.blocked_by for run in skipped] == [other.id, other.id]
+
+
+async def test_servers_that_fire_the_same_tasks_at_once_make_one_run_each(harness: StoreHarness) -> None:
+    stores = [harness.store, await harness.open_another(), await harness.open_another()]
+    tasks = [await harness.put(f"t{n}", due_in=0) for n in range(20)]
+
+    held = 0
+    for _ in range(5):
+        plans = [await _plans(store) for store in stores]
+        held += sum(
+            await asyncio.gather(*(store.fire(plan) for store, plan in zip(stores, plans, strict=True)))
+        )
+
+    assert held == 5 * len(tasks)
+    runs = (await harness.store.list_runs(RunFilter(limit=1000))).runs
+    assert set(Counter((run.task_id, run.fire_key) for run in runs).values()) == {1}
+    assert len(runs) == held
+
+
+async def _plans(store: SqlStore) -> list[FirePlan]:
+    """What each server would do; the next moment is due at once, so that all of them go on racing."""
+    _, found = await store.due_tasks(100)
+    plans = []
+    for due in found:
+        fire = PlannedFire(f"c:{due.task.fired}", due.due)
+        plans.append(FirePlan(due.task, due.due, due.due - timedelta(microseconds=1), (fire,)))
+    return plans

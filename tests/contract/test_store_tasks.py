@@ -1,0 +1,144 @@
+"""Definitions: level-triggered, by uid and generation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nice_operator.domain.errors import InvalidInput
+from nice_operator.domain.run import MissedSpan, RunState
+from nice_operator.ports import PutTask, RunFilter
+from tests.support.stores import StoreHarness
+
+
+async def test_the_same_definition_twice_changes_nothing(harness: StoreHarness) -> None:
+    first = await harness.put("a", due_in=10)
+    harness.advance(5)
+
+    again = await harness.put("a", due_in=99)
+
+    assert again == first
+
+
+async def test_a_changed_manifest_is_the_next_generation(harness: StoreHarness) -> None:
+    await harness.put("a", priority=1)
+
+    changed = await harness.put("a", due_in=7, priority=True)
+
+    assert (changed.generation, changed.observed_generation) == (2, 2)
+    assert changed.manifest == {"priority": True}
+    assert await harness.store.get_version(changed.id, 1) == {"priority": 1}
+
+
+async def test_an_older_generation_changes_nothing(harness: StoreHarness) -> None:
+    await harness.store.put_task(harness.definition("a", generation=5, priority=5))
+
+    kept = await harness.store.put_task(harness.definition("a", generation=4, priority=4))
+
+    assert (kept.generation, kept.manifest) == (5, {"priority": 5})
+
+
+async def test_a_stalled_version_leaves_the_last_good_one_at_work(harness: StoreHarness) -> None:
+    good = await harness.put("a", due_in=10, priority=1)
+
+    stalled = await harness.store.put_task(_stalled(harness, priority="high"))
+
+    assert (stalled.generation, stalled.observed_generation) == (1, 2)
+    assert (stalled.spec, stalled.next_fire_at) == (good.spec, good.next_fire_at)
+    assert stalled.stalled == "no such zone"
+
+
+async def test_a_mended_version_of_the_same_generation_takes_effect(harness: StoreHarness) -> None:
+    await harness.store.put_task(_stalled(harness, priority=1))
+
+    mended = await harness.put("a", due_in=3, priority=1)
+
+    assert (mended.generation, mended.observed_generation, mended.stalled) == (1, 1, "")
+    assert mended.spec is not None
+    assert mended.next_fire_at is not None
+
+
+async def test_a_task_that_never_was_good_shows_what_was_written(harness: StoreHarness) -> None:
+    task = await harness.store.put_task(_stalled(harness, priority="high"))
+
+    assert (task.generation, task.spec, task.manifest) == (0, None, {"priority": "high"})
+    assert await harness.store.list_tasks() == [task]
+
+
+async def test_a_new_uid_under_an_old_name_is_a_new_task(harness: StoreHarness) -> None:
+    old = await harness.put("a")
+    waiting = await harness.submit(old)
+
+    new = await harness.put("a", uid="uid-2")
+
+    assert new.id != old.id
+    assert await harness.store.get_task("default", "a") == new
+    gone = await harness.store.get_task_by_id(old.id)
+    assert gone is not None
+    assert gone.deleted_at == harness.now()
+    assert (await harness.run(waiting.run.id)).state is RunState.CANCELLED
+
+
+async def test_a_deleted_uid_that_comes_back_has_its_history(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=5)
+    await harness.store.delete_task(task.id)
+
+    back = await harness.put("a", due_in=50)
+
+    assert back.id == task.id
+    assert back.deleted_at is None
+    assert back.next_fire_at != task.next_fire_at
+
+
+async def test_a_task_name_in_use_is_refused_and_its_owner_named(harness: StoreHarness) -> None:
+    await harness.put("a", taskName="send mail")
+
+    with pytest.raises(InvalidInput, match="taskName of task 'a'") as refusal:
+        await harness.put("b", taskName="send mail")
+
+    assert refusal.value.problems[0].field == "spec.taskName"
+    assert await harness.store.get_task("default", "b") is None
+
+
+@pytest.mark.parametrize("twin", ["Job", "job ", "jób", "jo"])
+async def test_names_that_only_look_alike_are_different_tasks(harness: StoreHarness, twin: str) -> None:
+    first = await harness.put("a", taskName="job")
+    second = await harness.put("b", taskName=twin)
+
+    assert await harness.store.find_task("default", "job") == first
+    assert await harness.store.find_task("default", twin) == second
+
+
+async def test_deleting_a_task_ends_what_waits_and_asks_what_runs_to_stop(harness: StoreHarness) -> None:
+    task = await harness.put("a", due_in=0)
+    worker = await harness.worker()
+    await harness.submit(task)
+    running = await worker.running()
+    queued = (await harness.submit(task)).run
+
+    await harness.store.delete_task(task.id)
+
+    assert (await harness.run(running.id)).cancel_requested_at == harness.now()
+    ended = await harness.run(queued.id)
+    assert (ended.state, ended.reason) == (RunState.CANCELLED, "TaskDeleted")
+    assert await harness.store.next_due() is None
+    assert await harness.store.delete_task(task.id) is None
+
+
+async def test_what_a_new_version_makes_impossible_is_told_once(harness: StoreHarness) -> None:
+    put = harness.definition("a")
+    span = MissedSpan(harness.now(), harness.now(), 1)
+    put = replace(put, missed=span, missed_reason="BeforeCreation")
+
+    task = await harness.store.put_task(put)
+    await harness.store.put_task(put)
+
+    (row,) = (await harness.store.list_runs(RunFilter(task_id=task.id))).runs
+    assert (row.state, row.reason, row.missed) == (RunState.MISSED, "BeforeCreation", span)
+
+
+def _stalled(harness: StoreHarness, **manifest: object) -> PutTask:
+    put = harness.definition("a")
+    broken = replace(put.definition, spec=None, manifest=manifest, stalled="no such zone")
+    return PutTask(broken, None, None)
