@@ -12,9 +12,9 @@ MANIFESTS = Path(__file__).parents[1] / "manifests"
 class Labelled:
     """A manifest and its label, the comment lines at its top.
 
-    ``verdict`` is refused, stalled or good. ``by`` says who refuses it at apply: schema, listmap (a key twice in a
-    list), cel, strict (an unknown field under strict validation) or metadata (checked of every object). ``field`` and ``says`` are
-    what the twin's message must name.
+    ``verdict`` is refused, stalled or good. ``by`` says who refuses it at apply: schema, listmap (a key twice
+    in a list), cel, strict (an unknown field under strict validation) or metadata (checked of every object).
+    ``field`` and ``says`` are what the twin's message must name.
     """
 
     path: Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -31,8 +31,12 @@ LOOK_MILLISECONDS = 1000
 class FolderSource:
     """Keeps the tasks of ``sink`` that come from a folder equal to the files of ``directory``."""
 
-    def __init__(self, directory: Path, sink: TaskSink) -> None:
+    def __init__(
+        self, directory: Path, sink: TaskSink, *, on_report: Callable[[FolderReport], None] | None = None
+    ) -> None:
+        """``on_report`` hears each report that differs from the one before."""
         self._directory = directory
+        self._on_report = on_report
         self._shelf = Shelf(directory)
         self._applier = Applier(sink, lambda: asyncio.get_running_loop().time())
         self._stop = asyncio.Event()
@@ -114,11 +118,15 @@ class FolderSource:
 
     def _publish(self, report: FolderReport) -> None:
         """Each new problem is logged once."""
+        if report == self.report:
+            return
         said = set(_sentences(self.report))
         for sentence in _sentences(report):
             if sentence not in said:
                 _log.warning("%s", sentence)
         self.report = report
+        if self._on_report is not None:
+            self._on_report(report)
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, but not past a stop."""

@@ -125,9 +125,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
     if not marks:
         return Problem("", f"not valid YAML: {error.problem}; correct it")
-    line, column = marks[0].line, marks[0].column
-    indentation = text.split("\n")[line : line + 1]
-    if indentation and "\t" in indentation[0][: column + 1]:
+    written = text.splitlines() or [""]
+    line = min(marks[0].line, len(written) - 1)  # what is missing at the end is marked after it
+    if "\t" in written[line][: marks[0].column + 1]:
         return Problem("", "a tab cannot indent YAML; use spaces", line + 1)
     context = f" ({error.context})" if error.context else ""
     return Problem("", f"not valid YAML: {error.problem}{context}; correct it", line + 1)

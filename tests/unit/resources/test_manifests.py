@@ -1,4 +1,4 @@
-"""Each labelled manifest through the Python twin, and through the schema itself as far as jsonschema can judge."""
+"""Each labelled manifest through the Python twin, and through the schema as far as jsonschema can judge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema of Kubernetes and the Python model say the same: fields, required, enums, bounds, defaults, patterns."""
+"""The schema and its Python twin say the same: fields, required, enums, bounds, defaults, patterns."""
 
 from __future__ import annotations
 
