@@ -51,7 +51,7 @@ def parse_run_id(text: str) -> RunId:
 
 def no_such_run(text: str) -> NotFound:
     """The same words for every id that names nothing."""
-    return NotFound(f"there is no run {text[:64]!r}; it may have been removed by its task's history limits")
+    return NotFound(f"there is no run {text[:64]}; it may have been deleted with its task's old history")
 
 
 def integer(request: web.Request, name: str, default: int, low: int, high: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,6 +12,9 @@ from aiohttp import web
 
 from nice_operator.domain.errors import Forbidden
 from nice_operator.web.keys import OPTIONS
+
+_PARAMETER = re.compile(r"{(\w+)}")
+"""A parameter takes every character but a slash: what is no name or id is answered like an unknown one."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -53,9 +57,10 @@ class Route:
 def register(app: web.Application, route: Route, base_path: str) -> None:
     """Add ``route``; a GET that does not stream forever answers HEAD too."""
     guarded = _guarded(route)
+    path = base_path + _PARAMETER.sub(r"{\1:[^/]+}", route.path)
     methods = ["GET", "HEAD"] if route.method == "GET" and not route.streams else [route.method]
     for method in methods:
-        app.router.add_route(method, base_path + route.path, guarded)
+        app.router.add_route(method, path, guarded)
 
 
 def _guarded(route: Route) -> Handler:

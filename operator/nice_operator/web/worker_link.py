@@ -38,6 +38,11 @@ def make_link_app(engine: Engine) -> web.Application:
     """An application with nothing but the link, for a socket that only workers reach."""
     app = web.Application()
     app.router.add_get(PATH, WorkerLink(engine.workers))
+
+    async def hang_up(app: web.Application) -> None:
+        await engine.workers.close()
+
+    app.on_shutdown.append(hang_up)
     return app
 
 

@@ -81,7 +81,7 @@ ROUTES = (
     Route(
         "GET", "/api/v1/runs", list_runs, Access.READ,
         Operation(
-            "List runs, newest first", {200: "A page", 400: "A filter is wrong", 404: "No such task"},
+            "List runs, newest first", {200: "A page", 400: "A wrong filter", 404: "No such task"},
             {"namespace": "Only this namespace", "task": "Only this task of the namespace (or the default one)",
              "state": "Only these states; repeat it or separate with commas",
              "limit": "How many, 1 to 500; 50 when absent", "cursor": "The next of the answer before"},
@@ -94,7 +94,7 @@ ROUTES = (
     ),
     Route(
         "POST", _RUN + "/cancel", cancel_run, Access.CHANGE,
-        Operation("Stop a run", {200: "It is stopped", 202: "Its worker was told to", 404: "No such run",
+        Operation("Stop a run", {200: "Stopped", 202: "Its worker was told to", 404: "No such run",
                                  409: "It has ended already"}),
     ),
     Route(
