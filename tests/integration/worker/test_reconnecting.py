@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 
-from nice_protocol.messages import Heartbeat, Hello, RunRef
+import pytest
+
+from nice_protocol.messages import Draining, Heartbeat, Hello, RunRef
 from tests.fakes.operator import FakeOperator
 from tests.integration.worker.conftest import StartWorker
-from tests.support.worker import WorkerProcess, alive, marked, until
+from tests.support.worker import WorkerProcess, alive, command_name, descendants, marked, until
 
 
 async def test_a_run_goes_on_while_the_operator_is_away_and_its_result_arrives_once(
@@ -85,11 +88,10 @@ async def test_heartbeats_name_the_runs_that_are_held(operator: FakeOperator, wo
 
 
 async def test_a_lost_lease_stops_what_must_not_overlap_and_nothing_else(
-    operator: FakeOperator, worker: WorkerProcess
+    operator: FakeOperator, start_worker: StartWorker
 ) -> None:
     operator.behaviour.lease = 4.0
-    await operator.cut()
-    await operator.until(lambda: operator.connections == 2 and operator.session is not None, "connection")
+    start_worker()
     must_stop = await operator.command("sh", "-c", "echo up; sleep 60", stop_on_lost_lease=True, grace=0.2)
     may_go_on = await operator.command("sh", "-c", "echo up; sleep 60", grace=0.2)
     await operator.said(must_stop, "up\n")
@@ -161,20 +163,21 @@ async def test_sigterm_drains_and_interrupts_what_outlasts_its_patience(
     assert await worker.ended() == 0
 
 
-async def test_a_second_sigterm_and_sigint_interrupt_at_once(
-    operator: FakeOperator, start_worker: StartWorker
+@pytest.mark.parametrize("first", [signal.SIGTERM, None], ids=["second SIGTERM", "SIGINT"])
+async def test_a_worker_that_must_leave_at_once_interrupts_its_runs(
+    operator: FakeOperator, worker: WorkerProcess, first: signal.Signals | None
 ) -> None:
-    for signals in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,)):
-        worker = start_worker()
-        record = await operator.command(
-            "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done", grace=60
-        )
-        await operator.said(record, "up\n")
-        for number in signals:
-            worker.signal(number)
-        finish = await operator.finished(record)
-        assert (finish.interrupted, finish.stopped_by) == (True, "kill")
-        assert await worker.ended() == 0
+    record = await operator.command(
+        "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done", grace=60
+    )
+    await operator.said(record, "up\n")
+    if first is not None:
+        worker.signal(first)
+        await operator.until(lambda: bool(operator.all(Draining)), "draining")
+    worker.signal(first or signal.SIGINT)
+    finish = await operator.finished(record)
+    assert (finish.interrupted, finish.stopped_by) == (True, "kill")
+    assert await worker.ended() == 0
 
 
 async def test_a_worker_that_is_left_alone_ends(operator: FakeOperator, start_worker: StartWorker) -> None:
@@ -198,8 +201,6 @@ async def test_a_worker_that_is_left_alone_waits_for_its_runs(
 
 
 def _names(worker: WorkerProcess) -> list[str]:
-    from tests.support.worker import command_name, descendants
-
     return [command_name(pid) for pid in descendants(worker.pid)]
 
 
@@ -239,8 +240,6 @@ async def test_the_lock_outlives_a_killed_supervisor_for_as_long_as_its_runs(
 
 
 def _held(path: os.PathLike[str]) -> bool:
-    import fcntl
-
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

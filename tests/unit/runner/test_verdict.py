@@ -1,0 +1,71 @@
+"""From what was seen of an end to what is said of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nice_runner.verdict import Cause, Ending, judge
+
+
+def _report(**fields: object) -> bytes:
+    return json.dumps(fields).encode()
+
+
+@pytest.mark.parametrize(
+    ("cause", "state", "reason", "interrupted"),
+    [
+        (Cause.DEADLINE, "timed_out", "DeadlineExceeded", False),
+        (Cause.CANCEL, "cancelled", "Cancelled", False),
+        (Cause.INTERRUPT, "lost", "Interrupted", True),
+        (Cause.LEASE_LOST, "lost", "LeaseLost", False),
+        (Cause.DISCARD, "lost", "LeaseLost", False),
+        (Cause.ABANDONED, "lost", "WorkerLost", False),
+    ],
+)
+def test_a_run_that_was_stopped_ended_for_the_cause_of_its_stop(
+    cause: Cause, state: str, reason: str, interrupted: bool
+) -> None:
+    verdict = judge(Ending(code=0, cause=cause, report=_report(result="1")), program=False, timeout=2)
+    assert (verdict.state, verdict.reason, verdict.interrupted) == (state, reason, interrupted)
+    assert verdict.result is None
+
+
+def test_a_timeout_says_how_long_it_was() -> None:
+    assert "2.5 s" in judge(Ending(code=0, cause=Cause.DEADLINE), program=True, timeout=2.5).message
+
+
+def test_nobody_knowing_the_end_is_a_loss() -> None:
+    assert judge(Ending(), program=False, timeout=1).state == "lost"
+
+
+@pytest.mark.parametrize(
+    "report", [b"", b"nonsense", b"[]", b"1", b'{"error": 1}', b'{"error": {}}', b"[" * 100_000, b"\xff"]
+)
+def test_python_without_a_report_that_makes_sense_has_no_result(report: bytes) -> None:
+    verdict = judge(Ending(code=0, report=report), program=False, timeout=1)
+    assert (verdict.state, verdict.reason) == ("failed", "NoResult")
+
+
+def test_digits_of_a_result_are_never_changed() -> None:
+    text = '{"big": 123456789012345678901234567890, "fine": 0.1000000000000000055511151231257827}'
+    assert judge(Ending(code=0, report=text.encode()), program=True, timeout=1).result == text
+    assert judge(Ending(code=0, report=_report(result=text)), program=False, timeout=1).result == text
+
+
+def test_a_number_of_a_million_digits_is_read_in_time_or_refused() -> None:
+    verdict = judge(Ending(code=0, report=b"1" * 1_000_000, report_size=1_000_000), program=True, timeout=1)
+    assert verdict.state == "succeeded"
+
+
+@pytest.mark.parametrize("text", [b"NaN", b"-Infinity", b"{", b"\xff", b'{"a": NaN}', b"[" * 100_000, b"1 2"])
+def test_what_is_not_json_is_no_result(text: bytes) -> None:
+    verdict = judge(Ending(code=0, report=text, report_size=len(text)), program=True, timeout=1)
+    assert (verdict.state, verdict.reason, verdict.result) == ("failed", "ResultNotJson", None)
+
+
+def test_a_result_beyond_a_mebibyte_says_its_size() -> None:
+    verdict = judge(Ending(code=0, report=b"1" * 9, report_size=2_000_000), program=True, timeout=1)
+    assert verdict.reason == "ResultTooLarge"
+    assert "2000000 bytes" in verdict.message
