@@ -46,6 +46,7 @@ from nice_protocol.session import WorkerSession
 T = TypeVar("T", bound=FromOperator)
 WITHIN = 10.0
 CODEC = Codec(json.dumps, json.loads)
+ANSWERS: Any = Started | Refused
 HOST = Host("fake-host", 1_000_000, [0.1, 0.2, 0.3])
 
 
@@ -145,7 +146,7 @@ class FakeWorker:
             found[:] = [m for m in self._unread if isinstance(m, kind) and about(m)][:1]
             return bool(found)
 
-        await self._until(there, f"worker {self.name} waits for {kind.__name__}; it has {self._unread}")
+        await self._until(there, f"worker {self.name} waits for {kind}; it has {self._unread}")
         self._unread.remove(found[0])
         return found[0]
 
@@ -189,7 +190,7 @@ class FakeWorker:
     async def start(self, run: Assign) -> Started | Refused:
         """Ask to pass the start barrier; returns the answer."""
         await self.send(Start(run.run, run.epoch, HOST))
-        return await self.expect(Started | Refused, lambda m: m.run == run.run)  # type: ignore[arg-type, type-var]
+        return await self.expect(ANSWERS, lambda m: m.run == run.run)
 
     async def begin(self, run: Assign) -> None:
         """Start, and be sure that it was allowed."""

@@ -42,8 +42,8 @@ class LogService:
         With ``attempt``: that one's, until it is over. Without: the present one's and those that follow
         it, until the run is final. Raises NotFound.
         """
+        number = attempt
         async with self._wakeups.subscribe(topics.run(run_id)) as woken:
-            number = attempt
             while True:
                 run = await self._run(run_id)
                 number = number or run.attempt or None
@@ -53,10 +53,10 @@ class LogService:
                     after = chunk.last
                 if chunks:
                     continue
-                if run.state.final or (attempt is not None and _over(run, number)):
+                if attempt is None and number is not None and run.attempt > number:
+                    number, after = number + 1, 0
+                elif run.state.final or (attempt is not None and _over(run, attempt)):
                     return
-                if _over(run, number):
-                    number, after = run.attempt + 1, 0
                 else:
                     await woken.wait(self._settings.poll)
 
@@ -70,8 +70,6 @@ class LogService:
         return run
 
 
-def _over(run: Run, attempt: int | None) -> bool:
+def _over(run: Run, attempt: int) -> bool:
     """Whether an attempt of a run that goes on can have no more lines: it is retried already, or will be."""
-    if attempt is None:
-        return False
     return run.attempt > attempt or (run.attempt == attempt and run.state is RunState.QUEUED)

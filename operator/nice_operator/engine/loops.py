@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,12 +63,14 @@ class Loop:
             self._task = asyncio.create_task(self._keep_running(), name=self._service.name)
 
     async def stop(self) -> None:
-        """End, and wait until it has. Stopping what does not run does nothing."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        """End, and wait until it has. Stopping what does not run does nothing.
+
+        Asked more than once if need be: code in between may swallow a cancellation that crosses its answer.
+        """
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=1.0)
 
     def health(self) -> Health:
         """How it goes."""

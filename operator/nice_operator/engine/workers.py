@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from nice_operator.domain.errors import NotFound
+from nice_operator.domain.errors import Conflict, NotFound
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.engine import topics, wire
 from nice_operator.engine.connection import POLICY_VIOLATION, Channel, WorkerConnection
@@ -15,7 +15,7 @@ from nice_operator.engine.reports import Reports
 from nice_operator.engine.resume import Comparison, compare, forgotten_outcome
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.ports import Clock, Store, Wakeups
-from nice_protocol.errors import Code
+from nice_protocol.errors import Code, ProtocolError
 from nice_protocol.messages import Hello, Welcome
 from nice_protocol.session import OperatorSession
 from nice_protocol.version import negotiate
@@ -80,8 +80,11 @@ class WorkerHub:
         self, hello: Hello, version: int, session: OperatorSession, channel: Channel
     ) -> WorkerConnection:
         worker = wire.open_session(hello)
+        try:
+            await self._store.open_session(worker)
+        except Conflict as fenced:
+            raise ProtocolError(Code.FENCED, str(fenced), hello.type) from None
         self._fence(worker.id, worker.worker)
-        await self._store.open_session(worker)
         found = compare(hello, worker.id, await self._store.held(worker.id))
         now = await self._store.now()
         connection = WorkerConnection(
