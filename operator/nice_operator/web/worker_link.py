@@ -37,7 +37,7 @@ _codec = Codec(orjson.dumps, orjson.loads)
 def make_link_app(engine: Engine) -> web.Application:
     """An application with nothing but the link, for a socket that only workers reach."""
     app = web.Application()
-    app.router.add_get(PATH, WorkerLink(engine.workers))
+    app.router.add_get(PATH, WorkerLink(engine.workers).serve)
 
     async def hang_up(app: web.Application) -> None:
         await engine.workers.close()
@@ -47,12 +47,12 @@ def make_link_app(engine: Engine) -> web.Application:
 
 
 class WorkerLink:
-    """The handler of ``GET /api/v1/worker``. Whoever may connect is decided before it is called."""
+    """``serve`` is the handler of ``GET /api/v1/worker``. Whoever may connect is decided before it is called."""
 
     def __init__(self, hub: WorkerHub) -> None:
         self._hub = hub
 
-    async def __call__(self, request: web.Request) -> web.WebSocketResponse:
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one worker until its socket ends."""
         socket = web.WebSocketResponse(
             heartbeat=PING_EVERY, max_msg_size=MAX_FRAME, compress=False, timeout=CLOSE_WITHIN
@@ -61,13 +61,13 @@ class WorkerLink:
         channel = SocketChannel(socket, request.transport)
         writer = asyncio.create_task(channel.write())
         try:
-            await self._serve(socket, channel)
+            await self._converse(socket, channel)
         finally:
             channel.close(WSCloseCode.GOING_AWAY, "")
             await writer
         return socket
 
-    async def _serve(self, socket: web.WebSocketResponse, channel: SocketChannel) -> None:
+    async def _converse(self, socket: web.WebSocketResponse, channel: SocketChannel) -> None:
         connection = await self._greet(socket, channel)
         if connection is None:
             return
