@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -202,27 +201,25 @@ def test_lint_tells_a_good_file_from_a_bad_one(tmp_path: Path) -> None:
     assert b"timeoutAfter" in codes[1].stdout + codes[1].stderr
 
 
-def test_dev_takes_the_process_over_so_that_ctrl_c_reaches_the_server(tmp_path: Path) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     tasks = tmp_path / "tasks"
     tasks.mkdir()
     (tasks / "tasks.yaml").write_text(TASKS)
-    command = [
-        sys.executable,
-        "-m",
-        "nice_cli",
-        "dev",
-        str(tasks),
-        "--data",
-        str(tmp_path / "data"),
-        "--port",
-        "0",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        first = next(line for line in process.stdout if "http://" in line)
-        program = os.readlink(f"/proc/{process.pid}/exe")
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=40)
-    assert "localhost" in first
-    assert os.path.basename(program).startswith("python")
-    assert process.returncode == 0
+    return tasks
+
+
+def test_dev_becomes_the_server_so_that_ctrl_c_reaches_it(folder: Path, tmp_path: Path) -> None:
+    started = Product(folder, tmp_path / "data", module="nice_cli")
+    started.start()
+    started.await_worker()
+    assert started.process is not None
+    program = Path(f"/proc/{started.process.pid}/cmdline").read_bytes().split(b"\0")
+    assert started.stop() == 0
+    assert b"nice_operator" in program
+
+
+def test_ctrl_c_at_once_ends_the_server_too(folder: Path, tmp_path: Path) -> None:
+    started = Product(folder, tmp_path / "data", module="nice_cli")
+    started.start()
+    assert started.stop() == 0

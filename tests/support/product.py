@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ ADDRESS = re.compile(r"http://[^\s/]+:\d+")
 
 
 class Product:
-    """One dev server on the manifests in ``folder``; its data lie in ``data`` and outlive it."""
+    """One dev server on the manifests in ``folder``; its data lie in ``data`` and outlive it.
 
-    def __init__(self, folder: Path, data: Path, *arguments: str) -> None:
-        self._command = [sys.executable, "-m", "nice_operator", "dev", str(folder), "--data", str(data)]
+    ``module`` is what is started: the operator, or the command line that becomes it.
+    """
+
+    def __init__(self, folder: Path, data: Path, *arguments: str, module: str = "nice_operator") -> None:
+        self._command = [sys.executable, "-m", module, "dev", str(folder), "--data", str(data)]
         self._command += ["--port", "0", *arguments]
         self._data = data
         self._said: list[str] = []
@@ -59,7 +63,7 @@ class Product:
         threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
         try:
             self.base = self._await_address()
-            self._await_ready()
+            self._await(lambda: bool(self.get("/readyz")), "does not become ready")
         except BaseException:
             self.kill()
             raise
@@ -89,10 +93,38 @@ class Product:
             self.process.wait()
             self.process = None
 
+    def await_worker(self) -> None:
+        """Wait until the local worker is connected."""
+        self._await(lambda: bool(self.get("/api/v1/workers")["workers"]), "has no worker")
+
     def get(self, path: str) -> Any:
         """The JSON document at ``path``."""
         with urllib.request.urlopen(self.base + path, timeout=30) as answer:
             return json.loads(answer.read())
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """The JSON answer to a POST of a JSON document. Raises urllib.error.HTTPError for a refusal."""
+        request = urllib.request.Request(
+            self.base + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+            return json.loads(text or b"null") if "json" in answer.headers["Content-Type"] else text.decode()
+
+    def until(self, path: str, condition: Callable[[Any], bool], seconds: float = START_SECONDS) -> Any:
+        """The document at ``path`` as soon as it is as ``condition`` says. Fails with the last one seen."""
+        deadline = time.monotonic() + seconds
+        while not condition(found := self.get(path)):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{path} did not come to be as expected within {seconds} s: {found}")
+            time.sleep(0.02)
+        return found
+
+    def hear(self, words: str, seconds: float = START_SECONDS) -> None:
+        """Wait until the server has written these words."""
+        with self._news:
+            if not self._news.wait_for(lambda: words in "".join(self._said), seconds):
+                raise AssertionError(f"the server did not say {words!r}:\n{''.join(self._said)}")
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -121,13 +153,13 @@ class Product:
             raise AssertionError(f"the server did not say where it listens:\n{self.said}")
         return found[0]
 
-    def _await_ready(self) -> None:
+    def _await(self, condition: Callable[[], bool], otherwise: str) -> None:
+        """Ask until the answer is yes."""
         deadline = time.monotonic() + START_SECONDS
         while True:
-            try:
-                self.get("/readyz")
-                return
-            except (urllib.error.URLError, ConnectionError):
-                if time.monotonic() > deadline:
-                    raise AssertionError(f"the server does not become ready:\n{self.said}") from None
-                time.sleep(0.05)
+            with suppress(urllib.error.URLError, ConnectionError):
+                if condition():
+                    return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the server {otherwise}:\n{self.said}")
+            time.sleep(0.05)
