@@ -32,9 +32,9 @@ def heartbeat(tx: Tx, session: SessionId, held: Sequence[HeldRun]) -> HeartbeatR
         runs.c.state.in_(HELD_STATES),
     )
     tx.write(sa.update(runs).where(*mine).values(lease_until=tx.now + RUNNING))
-    kept = {row.id: row for row in tx.all(sa.select(runs.c.id, runs.c.cancel_requested_at).where(*mine))}
-    cancelled = {key for key, row in kept.items() if row.cancel_requested_at is not None}
+    rows = tx.all(sa.select(runs.c.id, runs.c.epoch, runs.c.cancel_requested_at).where(*mine))
+    kept = {(row.id, row.epoch): row.cancel_requested_at is not None for row in rows}
     return HeartbeatReply(
-        lost=tuple(run for run in held if run.id not in kept),
-        cancelled=tuple(run for run in held if run.id in cancelled),
+        lost=tuple(run for run in held if (run.id, run.epoch) not in kept),
+        cancelled=tuple(run for run in held if kept.get((run.id, run.epoch))),
     )

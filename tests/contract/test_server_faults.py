@@ -1,0 +1,190 @@
+"""A real MariaDB that crashes, freezes, turns read-only or lets transactions collide."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from nice_operator.domain.errors import Unavailable
+from nice_operator.domain.run import RunState
+from nice_operator.ports import RunFilter
+from nice_operator.store import SqlStore
+from nice_operator.store.database import ANSWER_WITHIN
+from nice_operator.store.tables import tasks
+from nice_operator.store.tx import Tx
+from tests.support.mariadb import MariaDb, private_mariadb
+from tests.support.stores import StoreHarness, TestClock, harness_on, read_spec
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PyMySQL, when refused
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MariaDb]:
+    """A server of our own to ill-treat."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nice-mariadb-") as directory,
+        private_mariadb(Path(directory)) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+async def harness(server: MariaDb) -> AsyncIterator[StoreHarness]:
+    """A store on it."""
+    async with harness_on(server.url("faults")) as made:
+        yield made
+
+
+async def test_a_crash_under_load_loses_nothing_and_doubles_nothing(
+    harness: StoreHarness, server: MariaDb
+) -> None:
+    task = await harness.put("a")
+    promised: set[str] = set()
+    stop = asyncio.Event()
+    clients = [asyncio.create_task(_ask(harness, task, n, promised, stop)) for n in range(8)]
+
+    for _ in range(3):
+        await _grown(promised)
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+    await _grown(promised)
+    stop.set()
+    await asyncio.gather(*clients)
+
+    stored = await _all_keys(harness)
+    assert len(stored) == len(set(stored))
+    assert promised <= set(stored)
+
+
+async def test_a_frozen_server_is_told_in_time_and_forgotten_when_it_thaws(
+    harness: StoreHarness, server: MariaDb
+) -> None:
+    task = await harness.put("a")
+    server.freeze()
+    began = time.monotonic()
+    try:
+        calls = (harness.store.get_run(task.id), harness.submit(task), harness.store.now())  # type: ignore[arg-type]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+    finally:
+        server.thaw()
+
+    assert [type(answer) for answer in answers] == [Unavailable] * 3
+    assert time.monotonic() - began < ANSWER_WITHIN + 1
+    assert await _soon(lambda: harness.submit(task))
+
+
+async def test_a_server_that_turned_read_only_is_left_and_found_again(
+    harness: StoreHarness, server: MariaDb
+) -> None:
+    server.execute(
+        "CREATE USER IF NOT EXISTS 'plain'@'127.0.0.1'", "GRANT ALL ON faults.* TO 'plain'@'127.0.0.1'"
+    )
+    store = await SqlStore.open(server.url("faults", "plain"), read_spec=read_spec)
+    try:
+        task = await store.put_task(harness.definition("a"))
+        before = await store.database.run_alone(_connection_id)
+        server.execute("SET GLOBAL read_only = 1")
+        try:
+            with pytest.raises(Unavailable, match="read-only"):
+                await store.delete_task(task.id)
+        finally:
+            server.execute("SET GLOBAL read_only = 0")
+
+        assert await store.delete_task(task.id) == task
+        assert await store.database.run_alone(_connection_id) != before
+    finally:
+        await store.close()
+
+
+async def test_transactions_that_deadlock_are_tried_again(harness: StoreHarness) -> None:
+    one, two = await harness.put("one"), await harness.put("two")
+    other = await harness.open_another()
+    both = threading.Barrier(2)
+
+    def touch(tx: Tx, *ids: object) -> None:
+        for position, task_id in enumerate(ids):
+            tx.write(sa.update(tasks).where(tasks.c.id == task_id).values(fired=tasks.c.fired + 1))
+            if position == 0 and not both.broken:
+                _meet(both)
+
+    await asyncio.gather(
+        harness.store.database.write(lambda tx: touch(tx, one.id, two.id)),
+        other.database.write(lambda tx: touch(tx, two.id, one.id)),
+    )
+
+    assert [task.fired for task in await harness.store.list_tasks()] == [2, 2]
+
+
+async def test_the_clock_that_decides_is_the_servers(server: MariaDb) -> None:
+    lying = TestClock()
+    lying.advance(-3600)
+    store = await SqlStore.open(server.url("faults"), read_spec=read_spec, clock=lying)
+    try:
+        assert abs((await store.now()).timestamp() - time.time()) < 60
+    finally:
+        await store.close()
+
+
+def _meet(both: threading.Barrier) -> None:
+    """Both hold their first lock now; a second round (the retry) does not meet again."""
+    try:
+        both.wait(timeout=5)
+    except threading.BrokenBarrierError:
+        return
+    both.abort()
+
+
+async def _ask(
+    harness: StoreHarness, task: object, client: int, promised: set[str], stop: asyncio.Event
+) -> None:
+    """A client that repeats each request until it is promised."""
+    number = 0
+    while not stop.is_set():
+        key = f"m:{client}-{number}"
+        try:
+            submitted = await harness.submit(task, key)  # type: ignore[arg-type]
+        except Unavailable:
+            continue
+        assert submitted.run.state is RunState.QUEUED
+        promised.add(key)
+        number += 1
+
+
+async def _all_keys(harness: StoreHarness) -> list[str]:
+    keys: list[str] = []
+    page = await harness.store.list_runs(RunFilter(limit=1000))
+    while page.runs:
+        keys += [run.fire_key for run in page.runs]
+        if page.next is None:
+            break
+        page = await harness.store.list_runs(RunFilter(limit=1000, before=page.next))
+    return keys
+
+
+async def _grown(promised: set[str], by: int = 50, within: float = 60) -> None:
+    """Wait until that many more were promised."""
+    goal, deadline = len(promised) + by, time.monotonic() + within
+    while len(promised) < goal:
+        assert time.monotonic() < deadline, f"only {len(promised)} of {goal} requests were promised"
+        await asyncio.sleep(0.01)
+
+
+async def _soon(call: object, within: float = 20) -> object:
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            return await call()  # type: ignore[operator]
+        except Unavailable:
+            assert time.monotonic() < deadline, "the database is not used again"
+
+
+def _connection_id(engine: sa.Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(sa.text("SELECT CONNECTION_ID()")).scalar_one())
