@@ -90,9 +90,10 @@ class FirePlan:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A request for a run. ``key`` is the fire key (``m:<Idempotency-Key or run id>``,
-    ``r:<parent>:<run id>``, ``a:<digest of the annotation>``);
-    ``payload`` is JSON text; ``available_at`` in the future schedules it."""
+    """A request for a run. ``key`` is the fire key (``m:<Idempotency-Key or run id>``, ``s:…`` likewise for a
+    job requested for a time, ``r:<parent>:<run id>``, ``a:<digest of the annotation>``);
+    ``payload`` is JSON text, ``payload_given`` whether the request named it; ``available_at`` in the future
+    schedules it."""
 
     id: RunId
     task: Task
@@ -101,6 +102,7 @@ class NewRun:
     requester: Requester
     available_at: datetime | None = None
     rerun_of: RunId | None = None
+    payload_given: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,12 @@ class RunStore(Protocol):
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claimed]: ...
 
+    async def take(self, requests: Sequence[ClaimRequest], host: HostFacts) -> Sequence[Claimed]:
+        """Claim for several workers and start what was claimed, in one transaction (T4, T5): for workers
+        that are only told of a run when it may begin. Each request names its queues and gets at most
+        ``free``."""
+        ...
+
     async def start(self, held: HeldRun, host: HostFacts) -> StartVerdict: ...
 
     async def heartbeat(self, session: SessionId, held: Sequence[HeldRun]) -> HeartbeatReply: ...
@@ -295,6 +303,11 @@ class RunStore(Protocol):
 
     async def cancel(self, run_id: RunId, requester: Requester) -> CancelResult:
         """T11. Raises NotFound, and Conflict when the run has ended (unless it was cancelled: idempotent)."""
+        ...
+
+    async def unschedule(self, namespace: str, run_id: RunId, requester: Requester) -> bool:
+        """T11 for a job that was requested for a time and has not started. False, and nothing changed, for
+        every other id."""
         ...
 
     async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
@@ -309,6 +322,10 @@ class RunStore(Protocol):
 
     async def active_sessions(self) -> frozenset[SessionId]:
         """Sessions that hold claimed or running runs."""
+        ...
+
+    async def external_sessions(self) -> frozenset[SessionId]:
+        """The same of external workers alone."""
         ...
 
     async def queued_selectors(self) -> frozenset[str]:
@@ -343,7 +360,15 @@ class HistoryStore(Protocol):
         ...
 
 
-class Store(TaskStore, FireStore, RunStore, RunQueries, HistoryStore, Protocol):
+class SecretStore(Protocol):
+    """Keys that every server on the same database shares."""
+
+    async def secret(self, name: str) -> bytes:
+        """32 random bytes: made when first asked for, the same ever after."""
+        ...
+
+
+class Store(TaskStore, FireStore, RunStore, RunQueries, HistoryStore, SecretStore, Protocol):
     """Everything the database does for the engine."""
 
 

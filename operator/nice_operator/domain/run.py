@@ -210,7 +210,7 @@ class Run:
     """One request to execute a task, whoever asked. Times are aware UTC, payload and result JSON text.
 
     ``attempt`` counts executions begun (0: none yet), ``epoch`` rises with each claim and fences
-    reports of older ones.
+    reports of older ones. ``payload_given``: whether the request named a payload; else it is the task's.
     """
 
     id: RunId
@@ -249,6 +249,12 @@ class Run:
     log: LogSummary | None
     missed: MissedSpan | None
     rerun_of: RunId | None
+    payload_given: bool = True
+
+    @property
+    def scheduled_by_request(self) -> bool:
+        """Whether somebody asked for it to run at a time of its own (node-workman's scheduled jobs)."""
+        return self.fire_key.startswith(SCHEDULED_KEY)
 
     @property
     def duration(self) -> timedelta | None:
@@ -281,6 +287,9 @@ class Attempt:
     log: LogSummary | None
     stale: bool = False
 
+
+SCHEDULED_KEY = "s:"
+"""How the fire keys of jobs begin that were requested for a time."""
 
 JsonValue = Any
 """A value that json.loads can return. Nothing decides by its inside, so it stays untyped."""

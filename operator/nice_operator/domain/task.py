@@ -11,6 +11,10 @@ from nice_operator.domain.ids import TaskId
 from nice_operator.domain.run import JsonObject
 
 EXTERNAL_QUEUE = "task:"
+EXTERNAL_WORKERS = "external"
+"""What the workers of external tasks have in the place of a pool."""
+UNDECLARED = "undeclared"
+"""The origin of a task that no source declared: a worker registered its name, or somebody scheduled it."""
 POOL_QUEUE = "pool:"
 
 
@@ -206,7 +210,7 @@ class TaskDefinition:
 
     ``manifest`` is the spec as written, for showing and for the version kept with each run.
     ``stalled`` is why this version cannot run (then ``spec`` is None and the last good one goes on).
-    ``origin`` says where it came from, as ``hello.yaml:3`` for a file.
+    ``origin`` says where it came from, as ``hello.yaml:3`` for a file, or is ``UNDECLARED``.
     ``generation`` is Kubernetes' own; a source that keeps none (a folder) gives 0, which means: the
     stored generation if the stored manifest and ``stalled`` are equal to these, else the next one.
     """

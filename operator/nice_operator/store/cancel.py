@@ -39,6 +39,20 @@ def cancel(tx: Tx, versions: Versions, run_id: RunId, requester: Requester) -> C
     return CancelResult(found, requested=found.state is RunState.RUNNING)
 
 
+def unschedule(tx: Tx, versions: Versions, namespace: str, run_id: RunId, requester: Requester) -> bool:
+    """T11 for a job requested for a time, as long as it has not started."""
+    run = get_run(tx, run_id)
+    if run is None or run.namespace != namespace or not run.scheduled_by_request or run.state.final:
+        return False
+    task = locked_row(tx, run.task_id)
+    message = sentence(Reason.CANCELLED, who=_who(requester))
+    if not cancel_unstarted(tx, Reason.CANCELLED, message, runs.c.id == run_id):
+        return False
+    if task is not None:
+        promote(tx, versions, task)
+    return True
+
+
 def cancel_all(tx: Tx, task_id: UUID, reason: Reason, message: str) -> None:
     """Every active run of a task. The caller holds the task's row."""
     cancel_unstarted(tx, reason, message, runs.c.task_id == task_id)

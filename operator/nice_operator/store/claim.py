@@ -34,7 +34,7 @@ def claim(tx: Tx, versions: Versions, request: ClaimRequest) -> Sequence[Claimed
     admit_new(tx, versions)
     rows: list[sa.Row[Any]] = []
     for queue in _queues(tx, request):
-        rows += tx.locked(_candidates(tx, request, queue, request.free - len(rows)), skip=True)
+        rows += tx.locked(candidates(tx, request.selectors, queue, request.free - len(rows)), skip=True)
         if len(rows) >= request.free:
             break
     if not rows:
@@ -71,19 +71,21 @@ def _pool_queues(tx: Tx) -> sa.Select[Any]:
     return (
         sa.select(runs.c.queue)
         .distinct()
-        .where(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS, *_claimable(tx))
+        .where(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS, *claimable(tx))
         .order_by(runs.c.queue)
     )
 
 
-def _claimable(tx: Tx) -> tuple[Condition, ...]:
+def claimable(tx: Tx) -> tuple[Condition, ...]:
+    """What makes a run one that can be claimed now."""
     return (runs.c.state == RunState.QUEUED, runs.c.waiting == 0, runs.c.available_at <= tx.now)
 
 
-def _candidates(tx: Tx, request: ClaimRequest, queue: Condition, limit: int) -> sa.Select[Any]:
+def candidates(tx: Tx, selectors: Sequence[str], queue: Condition, limit: int) -> sa.Select[Any]:
+    """What is next in a queue, by priority, then age."""
     return (
         sa.select(runs)
-        .where(queue, *_claimable(tx), runs.c.selector.in_(request.selectors))
+        .where(queue, *claimable(tx), runs.c.selector.in_(selectors))
         .order_by(runs.c.priority_rank, runs.c.available_at, runs.c.id)
         .limit(limit)
     )

@@ -43,6 +43,26 @@ class Id(TypeDecorator[UUID]):
         return None if value is None else UUID(bytes=bytes(value))
 
 
+class Bytes(TypeDecorator[bytes]):
+    """At most ``length`` bytes."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        """VARBINARY where the server has it."""
+        binary = mysql.VARBINARY(self.length)
+        return binary if dialect.name in ("mysql", "mariadb") else sa.LargeBinary(self.length)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        """Plain bytes, whatever the driver gives."""
+        return None if value is None else bytes(value)
+
+
 class _Utf8(TypeDecorator[str]):
     """Text kept as UTF-8 bytes."""
 

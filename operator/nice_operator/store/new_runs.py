@@ -37,6 +37,7 @@ class Draft:
     requester: Requester
     payload: str
     rerun_of: RunId | None = None
+    payload_given: bool = False
 
 
 def planned(task_id: UUID, generation: int, spec: TaskSpec, key: str, at: int, now: int) -> Draft:
@@ -130,6 +131,7 @@ def _row(draft: Draft) -> dict[str, Any]:
         "created_at": draft.now,
         "finished_at": None,
         "payload": draft.payload,
+        "payload_given": int(draft.payload_given),
         "missed_first": None,
         "missed_last": None,
         "missed_count": None,

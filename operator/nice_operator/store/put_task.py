@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.domain.ids import uuid7
-from nice_operator.domain.task import Task, TaskDefinition
+from nice_operator.domain.task import UNDECLARED, Task, TaskDefinition
 from nice_operator.ports import PutTask
 from nice_operator.store.delete_task import delete_row
 from nice_operator.store.manifests import render, same
@@ -34,7 +34,7 @@ def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
     row = _by_uid(tx, definition.uid)
     other = living_row(tx, definition.namespace, definition.name)
     replaced = None if other is None or (row is not None and other.id == row.id) else other.id
-    _refuse_taken_task_name(tx, definition, {None if row is None else row.id, replaced})
+    _claim_task_name(tx, definition, {None if row is None else row.id, replaced})
     if replaced is not None:
         delete_row(tx, replaced)
     task_id = _insert(tx, put) if row is None else _update(tx, put, row)
@@ -49,16 +49,19 @@ def _by_uid(tx: Tx, uid: str) -> Row | None:
     return None if row is None else locked_row(tx, row.id)
 
 
-def _refuse_taken_task_name(tx: Tx, definition: TaskDefinition, own: set[UUID | None]) -> None:
+def _claim_task_name(tx: Tx, definition: TaskDefinition, own: set[UUID | None]) -> None:
     if definition.spec is None:
         return
     name = definition.spec.task_name
     taken = tx.first(
-        sa.select(tasks.c.id, tasks.c.name).where(
+        sa.select(tasks.c.id, tasks.c.name, tasks.c.origin).where(
             tasks.c.namespace == definition.namespace, tasks.c.task_name == name, tasks.c.living == 1
         )
     )
     if taken is None or taken.id in own:
+        return
+    if taken.origin == UNDECLARED and definition.origin != UNDECLARED:
+        delete_row(tx, taken.id)  # what somebody declares supersedes what nobody did
         return
     message = (
         f"expected a name that no other task of namespace {definition.namespace} has, found {name!r}, "

@@ -64,6 +64,7 @@ def to_run(row: Row, namespace: str, task: str) -> Run:
         log=read_log(row.log),
         missed=_missed(row),
         rerun_of=_run_id(row.rerun_of),
+        payload_given=bool(row.payload_given),
     )
 
 

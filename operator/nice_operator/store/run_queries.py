@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.domain.run import HELD_STATES, Attempt, Run, RunState
+from nice_operator.domain.task import EXTERNAL_WORKERS
 from nice_operator.ports import RunFilter, RunPage
 from nice_operator.store.rows import to_attempt, to_run
-from nice_operator.store.tables import attempts, runs, tasks
+from nice_operator.store.tables import attempts, runs, tasks, worker_sessions
 from nice_operator.store.tx import Tx
 
 MAX_PAGE = 1_000
@@ -54,6 +55,17 @@ def read_attempts(tx: Tx, run_id: RunId) -> Sequence[Attempt]:
 def active_sessions(tx: Tx) -> frozenset[SessionId]:
     """Sessions that hold something."""
     query = sa.select(runs.c.session).distinct().where(runs.c.state.in_(HELD_STATES))
+    return frozenset(SessionId(row.session) for row in tx.all(query))
+
+
+def external_sessions(tx: Tx) -> frozenset[SessionId]:
+    """External workers' sessions that hold something."""
+    query = (
+        sa.select(runs.c.session)
+        .distinct()
+        .join(worker_sessions, worker_sessions.c.id == runs.c.session)
+        .where(runs.c.state.in_(HELD_STATES), worker_sessions.c.pool == EXTERNAL_WORKERS)
+    )
     return frozenset(SessionId(row.session) for row in tx.all(query))
 
 

@@ -31,7 +31,7 @@ from nice_operator.ports import (
     Submitted,
 )
 from nice_operator.store import history, run_queries, sessions, task_queries
-from nice_operator.store.cancel import cancel
+from nice_operator.store.cancel import cancel, unschedule
 from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
 from nice_operator.store.delete_task import delete_task
@@ -44,8 +44,10 @@ from nice_operator.store.migrate import migrate
 from nice_operator.store.put_task import put_task
 from nice_operator.store.reap import reap
 from nice_operator.store.release import release
+from nice_operator.store.secrets import secret
 from nice_operator.store.start import start
 from nice_operator.store.submit import submit
+from nice_operator.store.take import take
 from nice_operator.store.task_rows import read_manifest
 from nice_operator.store.times import from_micros, maybe_datetime
 from nice_operator.store.versions import ReadSpec, Versions
@@ -154,6 +156,10 @@ class SqlStore:
         """T4."""
         return await self.database.write(lambda tx: claim(tx, self._versions, request))
 
+    async def take(self, requests: Sequence[ClaimRequest], host: HostFacts) -> Sequence[Claimed]:
+        """T4 and T5 together."""
+        return await self.database.write(lambda tx: take(tx, self._versions, requests, host))
+
     async def start(self, held: HeldRun, host: HostFacts) -> StartVerdict:
         """T5."""
         return await self.database.write(lambda tx: start(tx, self._versions, held, host))
@@ -174,6 +180,10 @@ class SqlStore:
         """T11."""
         return await self.database.write(lambda tx: cancel(tx, self._versions, run_id, requester))
 
+    async def unschedule(self, namespace: str, run_id: RunId, requester: Requester) -> bool:
+        """T11 for a scheduled job."""
+        return await self.database.write(lambda tx: unschedule(tx, self._versions, namespace, run_id, requester))
+
     async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
         """T9, T10, T12."""
         return await self.database.write(lambda tx: reap(tx, self._versions, dead, alive))
@@ -186,6 +196,10 @@ class SqlStore:
         """Sessions that hold something."""
         return await self.database.read(run_queries.active_sessions)
 
+    async def external_sessions(self) -> frozenset[SessionId]:
+        """External workers' sessions that hold something."""
+        return await self.database.read(run_queries.external_sessions)
+
     async def queued_selectors(self) -> frozenset[str]:
         """Distinct selectors of what waits."""
         return await self.database.read(run_queries.queued_selectors)
@@ -193,6 +207,12 @@ class SqlStore:
     async def queue_depth(self) -> Mapping[str, int]:
         """Claimable runs by queue."""
         return await self.database.read(run_queries.queue_depth)
+
+    # ------------------------------------------------------------ keys
+
+    async def secret(self, name: str) -> bytes:
+        """Made when first asked for."""
+        return await self.database.write(lambda tx: secret(tx, name))
 
     # ------------------------------------------------------------ history
 

@@ -100,6 +100,7 @@ def _draft(tx: Tx, versions: Versions, task: Row, new: NewRun) -> Draft:
         requester=new.requester,
         payload=new.payload,
         rerun_of=new.rerun_of,
+        payload_given=new.payload_given,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from nice_operator.domain.run import ACTIVE_STATES, RunState
-from nice_operator.store.columns import Id, Micros, Name, Text, word
+from nice_operator.store.columns import Bytes, Id, Micros, Name, Text, word
 
 metadata = sa.MetaData(
     naming_convention={
@@ -108,6 +108,7 @@ runs = sa.Table(
     sa.Column("started_at", Micros),
     sa.Column("finished_at", Micros),
     sa.Column("payload", Text, nullable=False),
+    sa.Column("payload_given", sa.SmallInteger, nullable=False, server_default=sa.text("1")),
     sa.Column("result", Text),
     sa.Column("exit_code", sa.BigInteger),
     sa.Column("signal", Text),
@@ -199,6 +200,14 @@ worker_sessions = sa.Table(
     sa.Column("fenced_by", Id),  # the newer session of the same worker that replaced it
     sa.CheckConstraint("fenced_by IS NULL OR closed_at IS NOT NULL", name="fenced"),
     sa.Index("ix_worker_sessions_worker", "worker", "closed_at"),
+    **ENGINE,
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", word(64), primary_key=True),
+    sa.Column("value", Bytes(32), nullable=False),
     **ENGINE,
 )
 
