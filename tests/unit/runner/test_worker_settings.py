@@ -52,7 +52,7 @@ def test_slots_must_fit_into_the_limit_of_descriptors(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (264, hard))
     try:
         assert read_settings(["--data", str(tmp_path)], {"NICE_SLOTS": "20"}).slots == 20
-        with pytest.raises(BadSettings, match="NICE_SLOTS: 21 runs at a time .* at most 20"):
+        with pytest.raises(BadSettings, match=r"NICE_SLOTS: 21 runs at a time .* at most 20"):
             read_settings(["--data", str(tmp_path)], {"NICE_SLOTS": "21"})
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
