@@ -34,7 +34,7 @@ def test_a_hostile_task_is_only_text(visitor: Visitor, path: str) -> None:
 def test_its_page_shows_code_and_payload_as_they_are(visitor: Visitor) -> None:
     page = visitor.opens("/ui/tasks/default/hostile")
     expect(page.locator(".source")).to_contain_text("</code><script>alert('code')</script>")
-    expect(page.get_by_label("Payload")).to_have_value(
+    expect(page.get_by_label("Payload (JSON)")).to_have_value(
         '{\n  "__proto__": "<script>alert(\'payload\')</script>",\n'
         '  "constructor": "</textarea><script>alert(\'textarea\')</script>",\n'
         '  "big": 9007199254740993,\n  "bidi": "user\u202etxt.exe\u200b"\n}'
@@ -78,10 +78,10 @@ def test_an_error_message_is_text(visitor: Visitor) -> None:
 def test_typed_text_that_is_refused_comes_back_as_text(visitor: Visitor) -> None:
     page = visitor.opens("/ui/tasks/default/hostile")
     typed = "</textarea><script>alert('typed')</script>"
-    page.get_by_label("Payload").fill(typed)
+    page.get_by_label("Payload (JSON)").fill(typed)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("#payload-problems")).to_be_visible()
-    expect(page.get_by_label("Payload")).to_have_value(typed)
+    expect(page.get_by_label("Payload (JSON)")).to_have_value(typed)
     assert forbidden_elements(page) == 0
 
 

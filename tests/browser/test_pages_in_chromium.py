@@ -45,11 +45,11 @@ def test_a_run_started_from_the_list_shows_its_page(visitor: Visitor) -> None:
 
 
 def test_a_refused_start_keeps_the_list_and_names_the_run_in_the_way(visitor: Visitor) -> None:
-    run = call(visitor.base, "/api/v1/tasks/default/chatty/runs", {})
+    run = call(visitor.base, "/api/v1/tasks/default/lonely/runs", {})
     page = visitor.opens("/")
-    page.get_by_role("button", name="Run chatty now").click()
+    page.get_by_role("button", name="Run lonely now").click()
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("chatty was not started")
+    expect(alert).to_contain_text("lonely was not started")
     expect(alert.get_by_role("link")).to_have_attribute("href", f"/ui/runs/{run['id']}")
     visitor.photographs("task-list-refused")
     call(visitor.base, f"/api/v1/runs/{run['id']}/cancel", {})

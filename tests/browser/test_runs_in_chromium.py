@@ -22,10 +22,10 @@ def stop(page: Page) -> None:
 
 def test_a_task_runs_with_the_payload_that_was_typed(visitor: Visitor) -> None:
     page = visitor.opens("/ui/tasks/default/hello")
-    expect(page.get_by_label("Payload")).to_have_value('{\n  "name": "Ada"\n}')
+    expect(page.get_by_label("Payload (JSON)")).to_have_value('{\n  "name": "Ada"\n}')
     visitor.photographs("task")
 
-    page.get_by_label("Payload").fill('{"name": "Grace", "year": 9007199254740993}')
+    page.get_by_label("Payload (JSON)").fill('{"name": "Grace", "year": 9007199254740993}')
     page.get_by_role("button", name="Run", exact=True).click()
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("succeeded")
@@ -40,20 +40,20 @@ def test_a_task_runs_with_the_payload_that_was_typed(visitor: Visitor) -> None:
 
 def test_json_is_checked_while_it_is_typed(visitor: Visitor) -> None:
     page = visitor.opens("/ui/tasks/default/hello")
-    page.get_by_label("Payload").fill('{"name": ')
+    page.get_by_label("Payload (JSON)").fill('{"name": ')
     expect(page.locator("[data-json-note]")).to_contain_text("not JSON yet")
-    page.get_by_label("Payload").fill('{"name": "Ada"}')
+    page.get_by_label("Payload (JSON)").fill('{"name": "Ada"}')
     expect(page.locator("[data-json-note]")).to_contain_text("valid JSON")
 
 
 def test_a_payload_the_schema_refuses_names_the_field_and_keeps_the_text(visitor: Visitor) -> None:
     page = visitor.opens("/ui/tasks/default/hello")
     typed = '{"name": 5,  "year": 12345678901234567890}'
-    page.get_by_label("Payload").fill(typed)
+    page.get_by_label("Payload (JSON)").fill(typed)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("#payload-problems")).to_contain_text("name")
-    expect(page.get_by_label("Payload")).to_have_value(typed)
-    expect(page.get_by_label("Payload")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Payload (JSON)")).to_have_value(typed)
+    expect(page.get_by_label("Payload (JSON)")).to_have_attribute("aria-invalid", "true")
     visitor.photographs("task-payload-refused")
 
 
@@ -102,7 +102,7 @@ def test_a_run_is_repeated_with_another_payload(visitor: Visitor) -> None:
     first = ended_run(visitor.base, "hello", payload={"name": "Ada"})
     page = visitor.opens(f"/ui/runs/{first['id']}")
     page.get_by_role("link", name="Run again").click()
-    page.get_by_label("Payload").fill('{"name": "Grace"}')
+    page.get_by_label("Payload (JSON)").fill('{"name": "Grace"}')
     page.get_by_role("button", name="Run again").click()
     expect(page.locator("#facts")).to_contain_text("Hello, Grace!")
     expect(page.locator("#facts")).to_contain_text("Repeats")
@@ -131,11 +131,11 @@ def test_both_downloads_hold_the_log(visitor: Visitor) -> None:
 def test_everything_works_without_javascript(plain_visitor: Visitor) -> None:
     page = plain_visitor.opens("/")
     page.get_by_role("link", name="hello", exact=True).click()
-    page.get_by_label("Payload").fill('{"name": 1}')
+    page.get_by_label("Payload (JSON)").fill('{"name": 1}')
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("#payload-problems")).to_contain_text("name")
     plain_visitor.photographs("no-script-refused")
-    page.get_by_label("Payload").fill('{"name": "Linus"}')
+    page.get_by_label("Payload (JSON)").fill('{"name": "Linus"}')
     page.get_by_role("button", name="Run", exact=True).click()
     run = page.url.rpartition("/")[2]
     call(plain_visitor.base, f"/api/v1/runs/{run}?wait=30")
