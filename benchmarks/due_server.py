@@ -27,9 +27,11 @@ from nice_operator.lease.local import LocalWakeups
 from nice_operator.local.liveness import LockLiveness
 from nice_operator.resources import read_definition, spec_from_manifest
 from nice_operator.store import SqlStore
+from nice_operator.store.dialect import connect, read_url
+from nice_operator.store.sql_store import system_clock
 from nice_operator.web.app import RUNNER_OPTIONS, make_app
 
-AT_ONCE = 500
+AT_ONCE = 100
 NOTICE_SECONDS = 0.1
 GIVE_UP_SECONDS = 60.0
 
@@ -78,7 +80,7 @@ def _definitions(count: int, due: int) -> Iterator[TaskDefinition]:
 
 def _await_runs(url: str, count: int, give_up: float) -> int:
     """When the last of ``count`` runs was recorded."""
-    engine = sa.create_engine(url)
+    engine = connect(read_url(url), writer=False, size=1, clock=system_clock)
     try:
         while True:
             with engine.connect() as connection:
