@@ -16,7 +16,6 @@ from benchmarks.figures import Figure
 from tests.support.mariadb import private_mariadb
 
 COUNT = 10_000
-LEAD_SECONDS = 30.0
 AIM_SECONDS = 2.0
 
 
@@ -29,7 +28,7 @@ def measure() -> list[Figure]:
 
 
 def _measure(name: str, url: str) -> list[Figure]:
-    command = [sys.executable, "-m", "benchmarks.due_server", url, str(COUNT), str(LEAD_SECONDS)]
+    command = [sys.executable, "-m", "benchmarks.due_server", url, str(COUNT)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
