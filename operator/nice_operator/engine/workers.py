@@ -61,6 +61,7 @@ class WorkerHub:
         self._settings = settings
         self._connections: dict[SessionId, WorkerConnection] = {}
         self._connecting = asyncio.Lock()
+        self._draining = False
 
     # ------------------------------------------------------------ connections
 
@@ -103,6 +104,8 @@ class WorkerHub:
             holding = connection.hold(claimed)
             if holding.cancel_requested:
                 connection.cancel(claimed.run.id)
+        if self._draining:
+            connection.drain()
         self._wakeups.publish(topics.WORKERS)
 
     async def _settle_forgotten(self, connection: WorkerConnection, found: Comparison) -> None:
@@ -176,7 +179,8 @@ class WorkerHub:
         connection.drain()
 
     def drain_all(self) -> None:
-        """Ask every worker to take no more work."""
+        """Ask every worker to take no more work, those too that connect from now on."""
+        self._draining = True
         for connection in list(self._connections.values()):
             connection.drain()
 

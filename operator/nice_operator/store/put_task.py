@@ -16,7 +16,7 @@ from nice_operator.store.manifests import render, same
 from nice_operator.store.new_runs import missed, missed_key, planned
 from nice_operator.store.slots import promote
 from nice_operator.store.tables import runs, task_versions, tasks
-from nice_operator.store.task_rows import living_row, locked_row, read_manifest, to_task
+from nice_operator.store.task_rows import living_row, read_manifest, to_task
 from nice_operator.store.times import maybe_micros, to_micros
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Versions
@@ -32,6 +32,8 @@ def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
     """
     definition = put.definition
     row = _by_uid(tx, definition.uid)
+    if row is not None and _nothing_new(tx, definition, row):
+        return to_task(tx, versions, row)
     other = living_row(tx, definition.namespace, definition.name)
     replaced = None if other is None or (row is not None and other.id == row.id) else other.id
     _claim_task_name(tx, definition, {None if row is None else row.id, replaced})
@@ -44,9 +46,19 @@ def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
     return to_task(tx, versions, stored)
 
 
+def _nothing_new(tx: Tx, definition: TaskDefinition, row: Row) -> bool:
+    """The usual case of a source that tells everything again: answered by one query or two."""
+    if row.living is None or (definition.spec is not None and row.generation != row.observed_generation):
+        return False
+    if (row.origin, row.stalled) != (definition.origin, definition.stalled):
+        return False
+    generation = definition.generation or _next_generation(tx, definition, row)
+    return generation <= int(row.observed_generation)
+
+
 def _by_uid(tx: Tx, uid: str) -> Row | None:
-    row = tx.first(sa.select(tasks.c.id).where(tasks.c.uid == uid))
-    return None if row is None else locked_row(tx, row.id)
+    rows = tx.locked(sa.select(tasks).where(tasks.c.uid == uid))
+    return rows[0] if rows else None
 
 
 def _claim_task_name(tx: Tx, definition: TaskDefinition, own: set[UUID | None]) -> None:

@@ -109,6 +109,13 @@ async def test_its_directory_is_private_empty_and_gone_afterwards(
     await until(lambda: not Path(seen["directory"]).exists(), f"the end of {seen['directory']}")
 
 
+async def test_a_task_may_choose_its_time_zone(operator: FakeOperator, worker: WorkerProcess) -> None:
+    record = await operator.python(
+        "import time\ndef run(p): return time.localtime(0).tm_hour", env={"TZ": "Asia/Tokyo"}
+    )
+    assert (await operator.finished(record)).result == "9"
+
+
 async def test_output_appears_line_by_line_while_it_runs(
     operator: FakeOperator, worker: WorkerProcess
 ) -> None:
