@@ -51,17 +51,28 @@ class PipeReader:
 
 
 class PipeWriter:
-    """Writes bytes as fast as they are read, then closes."""
+    """Writes bytes as fast as they are read, then closes; with ``more`` only once ``finish`` was called."""
 
-    def __init__(self, descriptor: int, data: bytes) -> None:
+    def __init__(self, descriptor: int, data: bytes, *, more: bool = False) -> None:
         self._descriptor = descriptor
         self._data = memoryview(data)
+        self._more = more
         self._loop = asyncio.get_running_loop()
         self._open = True
         os.set_blocking(descriptor, False)
-        self._write()
+        self._pump()
+
+    def feed(self, data: bytes) -> None:
+        """Write these too. What a reader that is gone does not take is dropped."""
         if self._open:
-            self._loop.add_writer(descriptor, self._write)
+            self._data = memoryview(bytes(self._data) + data)
+            self._pump()
+
+    def finish(self) -> None:
+        """Nothing more comes: close when all is written."""
+        self._more = False
+        if self._open and not self._data:
+            self.close()
 
     def close(self) -> None:
         """What was not written stays so."""
@@ -70,12 +81,19 @@ class PipeWriter:
             self._loop.remove_writer(self._descriptor)
             os.close(self._descriptor)
 
+    def _pump(self) -> None:
+        self._write()
+        if self._open and self._data:
+            self._loop.add_writer(self._descriptor, self._write)
+
     def _write(self) -> None:
         try:
             self._data = self._data[os.write(self._descriptor, self._data) :]
         except BlockingIOError:
             return
         except BrokenPipeError:
-            self._data = self._data[:0]
+            self._data, self._more = self._data[:0], False
         if not self._data:
-            self.close()
+            self._loop.remove_writer(self._descriptor)
+            if not self._more:
+                self.close()

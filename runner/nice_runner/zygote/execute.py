@@ -8,31 +8,18 @@ from __future__ import annotations
 
 import atexit
 import gc
-import importlib
 import json
 import os
 import signal
 import sys
-import types
 from contextlib import suppress
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional
+from typing import Any, Callable, List, NoReturn, Optional
 
 from . import failures, unhandled
+from .loading import Job, load_run
 from .results import ResultChannel, ResultRefused, encode_result
 
-SOURCE_MODULE = "nice_task"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-
-
-class Job(NamedTuple):
-    """What to execute. ``payload`` is JSON text, ``code`` the folder of the task's modules or ""."""
-
-    task: str
-    execution: Dict[str, Any]
-    payload: str
-    environment: Dict[str, str]
-    unhandled: str
-    code: str
 
 
 def execute(job: Job, result: int) -> int:
@@ -50,7 +37,7 @@ def _run_python(job: Job, channel: ResultChannel) -> int:
     try:
         handle = unhandled.make_handler(job.unhandled, channel)
         unhandled.install(handle)
-        text = encode_result(_call(_load(job), job.payload, handle))
+        text = encode_result(_call(load_run(job), job.payload, handle))
     except SystemExit as end:
         return _exit_as_python_does(end, channel)
     except ResultRefused as refused:
@@ -62,39 +49,6 @@ def _run_python(job: Job, channel: ResultChannel) -> int:
     _finish_as_python_does()
     channel.report_result(text)
     return 0
-
-
-def _load(job: Job) -> Callable[[Any], Any]:
-    if "python" in job.execution:
-        return _load_source(job.execution["python"]["source"], job.task)
-    return _load_function(job.execution["function"])
-
-
-def _load_source(source: str, task: str) -> Callable[[Any], Any]:
-    filename = f"<task {task}>"
-    failures.remember_source(filename, source)
-    module = types.ModuleType(SOURCE_MODULE)
-    module.__file__ = filename
-    sys.modules[SOURCE_MODULE] = module
-    exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
-    run = getattr(module, "run", None)
-    if not callable(run):
-        raise NoRunFunction(f"the source of task {task} defines no function run(payload)")
-    return run  # type: ignore[no-any-return]
-
-
-def _load_function(path: str) -> Callable[[Any], Any]:
-    name, _, attributes = path.partition(":")
-    target: Any = importlib.import_module(name)
-    for attribute in attributes.split("."):
-        target = getattr(target, attribute)
-    if not callable(target):
-        raise NoRunFunction(f"{path} is of type {type(target).__name__}; expected a callable")
-    return target  # type: ignore[no-any-return]
-
-
-class NoRunFunction(Exception):
-    """The task's code has nothing to call."""
 
 
 def _call(run: Callable[[Any], Any], payload: str, handle: Optional[unhandled.Handle]) -> Any:

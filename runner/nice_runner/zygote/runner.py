@@ -1,7 +1,8 @@
 """The process of user code: arranges everything around it, waits at the gate, and executes the job.
 
-The job is a JSON object on a pipe: ``task``, ``execution``, ``payload`` (JSON text), ``env`` and
-``unhandled``. It is not even read before the keeper opens the gate.
+The job is a JSON object on the first line of a pipe: ``task``, ``execution``, ``payload`` (JSON text), ``env``
+and ``unhandled``. It is not even read before the keeper opens the gate. With ``helper`` set the process is
+one that answers questions, which follow on the same pipe (see ``helper``).
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import resource
 import sys
 import time
 import types
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, NamedTuple
 
 from . import kernel
 from .children import restore_signals
-from .execute import Job, execute
+from .execute import execute
+from .loading import Job
 
 EX_SOFTWARE = 70
 
@@ -50,10 +52,13 @@ def run_attempt(start: Start) -> int:
     if os.read(GATE, 1) == b"":
         return EX_SOFTWARE  # the keeper died before it let us go
     os.close(GATE)
-    job = _read_job(start)
-    os.environ.update(job.environment)
-    time.tzset()  # the task may have chosen a time zone of its own
-    sys.argv = [job.task]
+    with open(JOB, "rb") as pipe:
+        document: Dict[str, Any] = json.loads(pipe.readline())
+        job = _enter(document, start)
+        if document.get("helper"):
+            from .helper import answer_questions  # only now: no run needs it
+
+            return answer_questions(job, pipe, RESULT)
     return execute(job, RESULT)
 
 
@@ -76,27 +81,20 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _read_job(start: Start) -> Job:
-    document: Dict[str, Any] = json.loads(_read_to_end(JOB))
-    environment = {**os.environ, **document["env"]}
-    return Job(
+def _enter(document: Dict[str, Any], start: Start) -> Job:
+    """The job, and its surroundings made this process's own."""
+    job = Job(
         task=document["task"],
         execution=document["execution"],
         payload=document["payload"],
-        environment=environment,
+        environment={**os.environ, **document["env"]},
         unhandled=document["unhandled"],
         code=start.code,
     )
-
-
-def _read_to_end(descriptor: int) -> bytes:
-    parts: List[bytes] = []
-    while True:
-        part = os.read(descriptor, 1 << 16)
-        if not part:
-            os.close(descriptor)
-            return b"".join(parts)
-        parts.append(part)
+    os.environ.update(job.environment)
+    time.tzset()  # the task may have chosen a time zone of its own
+    sys.argv = [job.task]
+    return job
 
 
 def _become_ordinary_python(start: Start) -> None:
