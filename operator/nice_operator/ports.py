@@ -129,6 +129,7 @@ class ClaimRequest:
     """Ask for up to ``free`` runs. ``queues`` None means every pool queue (the dev mode's local worker).
 
     ``selectors``: canonical worker selectors that this worker satisfies ("" is in it always).
+    ``refused``: (task, generation) of runs that are not for this worker now.
     """
 
     session: SessionId
@@ -136,6 +137,7 @@ class ClaimRequest:
     free: int
     queues: tuple[str, ...] | None
     selectors: tuple[str, ...] = ("",)
+    refused: tuple[tuple[TaskId, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

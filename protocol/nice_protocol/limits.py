@@ -71,6 +71,8 @@ LIMITS: dict[str, Limit] = {
     "Finish.signal": SHORT,
     "Finish.stopped_by": Limit(words=frozenset({"warning", "term", "kill", "sweep"})),
     "Finish.error_type": SHORT,
+    "Release.code": SHORT,
+    "Release.message": LONG,
     "Welcome.lease": Limit(0, 86_400),
     "Welcome.heartbeat": Limit(0, 3_600),
     "Assign.timeout": Limit(0, 10 * 366 * 86_400),

@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 LOG_STREAMS = ("stdout", "stderr", "system")
 OUTCOME_STATES = ("succeeded", "failed", "timed_out", "cancelled", "lost")
 
+NOT_ELIGIBLE = "not_eligible"
+"""Why a run is handed back: see ``Release``."""
+
 
 @dataclass(frozen=True)
 class RunRef:
@@ -140,11 +143,17 @@ class Finish:
 
 @dataclass(frozen=True)
 class Release:
-    """Hand back a run that never started (drain, or the worker cannot execute it now)."""
+    """Hand back a run that never started (drain, or the worker cannot execute it now).
+
+    ``code`` NOT_ELIGIBLE: this version of the task does not want this worker, as ``message`` says in words;
+    it is not to be offered again for a minute. Empty: offer it to whoever asks.
+    """
 
     type: ClassVar[str] = "release"
     run: str
     epoch: int
+    code: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ MIB = 1024 * 1024
 PASSED_ON = ("PATH", "HOME", "USER", "TZ", "TMPDIR")
 """Variables of our own that user code may see in dev mode."""
 
-DESCRIPTORS_PER_RUN = 10
-"""Our ends and, for the moment of the fork, the run's ends of its pipes and its control channel."""
+DESCRIPTORS_PER_RUN = 18
+"""Our ends and, for the moment of the fork, the run's ends of its pipes and its control channel; the same for
+the helper beside it."""
 
 OWN_DESCRIPTORS = 64
 

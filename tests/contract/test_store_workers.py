@@ -51,6 +51,22 @@ async def test_a_worker_gets_only_what_its_queues_and_labels_allow(harness: Stor
     assert len(await worker.claim(free=9, queues=("pool:other", "task:default/x"))) == 1
 
 
+async def test_what_a_worker_refused_is_not_offered_to_it_and_hides_nothing_else(
+    harness: StoreHarness,
+) -> None:
+    refused, wanted = await harness.put("refused", priority=9), await harness.put("wanted")
+    for task in (refused, wanted):
+        await harness.submit(task)
+    worker = await harness.worker()
+
+    claimed = await worker.claim(free=1, refused=((refused.id, refused.generation),))
+
+    assert [one.run.task for one in claimed] == ["wanted"]
+    assert await worker.claim(free=1, refused=((refused.id, refused.generation),)) == ()
+    newer = ((refused.id, refused.generation + 1),)
+    assert [one.run.task for one in await worker.claim(free=1, refused=newer)] == ["refused"]
+
+
 async def test_a_new_session_of_a_worker_fences_the_old_one(harness: StoreHarness) -> None:
     await harness.submit(await harness.put("a"))
     old = await harness.worker("w")

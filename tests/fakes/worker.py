@@ -208,9 +208,9 @@ class FakeWorker:
         await self.send(finish_of(run, state, **fields))
         return await self.expect(Finished, lambda m: m.run == run.run)
 
-    async def release(self, run: Assign) -> None:
+    async def release(self, run: Assign, code: str = "", message: str = "") -> None:
         """Hand a run back."""
-        await self.send(Release(run.run, run.epoch))
+        await self.send(Release(run.run, run.epoch, code, message))
 
     async def heartbeat(self, *runs: Assign) -> HeartbeatAck:
         """Say that these are still held."""

@@ -47,7 +47,7 @@ _MESSAGES: tuple[Any, ...] = (
     Heartbeat(7, [RunRef(RUN, 1)]),
     Log(RUN, 1, [LogLines(1, 2, 1_700_000_000_000_000, "stderr", "ä\nb\n")]),
     Finish(RUN, 1, OUTCOME, "succeeded", "Done", result='{"a": 1}', log=LogEnd(12, False, [[3, 5]])),
-    Release(RUN, 1),
+    Release(RUN, 1, "not_eligible", "should_host_run() said no: it returned False"),
     Draining(),
     Welcome(1, 5.0, 30.0, [RunRef(_OTHER, 1)]),
     Assign(RUN, 1, 1, "default", "hello", 3, {"function": "a:b"}, "null", 2.5, 10.0, {"A": "b"}),

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from nice_operator.domain.ids import OutcomeId, RunId, SessionId, uuid7
+from nice_operator.domain.ids import OutcomeId, RunId, SessionId, TaskId, uuid7
 from nice_operator.domain.run import HostFacts, JsonObject, Outcome, Requester, Run, RunState, Trigger
 from nice_operator.domain.task import (
     Concurrency,
@@ -171,10 +171,14 @@ class FakeHolder:
         await self.store.open_session(OpenSession(self.session, self.name, "default", {}, 8))
 
     async def claim(
-        self, free: int = 1, queues: tuple[str, ...] | None = None, selectors: tuple[str, ...] = ("",)
+        self,
+        free: int = 1,
+        queues: tuple[str, ...] | None = None,
+        selectors: tuple[str, ...] = ("",),
+        refused: tuple[tuple[TaskId, int], ...] = (),
     ) -> Sequence[Claimed]:
         """Claim."""
-        return await self.store.claim(ClaimRequest(self.session, self.name, free, queues, selectors))
+        return await self.store.claim(ClaimRequest(self.session, self.name, free, queues, selectors, refused))
 
     async def claim_one(self) -> HeldRun:
         """Claim exactly one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -16,10 +16,12 @@ from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.ids import RunId
 from nice_operator.engine import wire
 from nice_operator.engine.holdings import Holding, Holdings
+from nice_operator.engine.refusals import Refusals, TaskVersion
 from nice_operator.engine.reports import Reports
 from nice_operator.ports import Claimed, Clock, HeldRun, OpenSession, StartVerdict
 from nice_protocol.errors import TOLERATED, Code, ProtocolError
 from nice_protocol.messages import (
+    NOT_ELIGIBLE,
     Cancel,
     Credit,
     Drain,
@@ -78,6 +80,7 @@ class WorkerConnection:
         self.worker = worker
         self.connected_at = connected_at
         self.holdings = Holdings()
+        self._refusals = Refusals()
         self._session = session
         self._channel = channel
         self._reports = reports
@@ -104,6 +107,11 @@ class WorkerConnection:
     def draining(self) -> bool:
         """Whether it takes no more work."""
         return self._session.drain_asked or self._session.phase == "draining"
+
+    @property
+    def refusals(self) -> Mapping[TaskVersion, str]:
+        """The tasks that do not want this worker for now, and why."""
+        return self._refusals.current(self._clock.monotonic())
 
     # ------------------------------------------------------------ to the worker
 
@@ -220,8 +228,10 @@ class WorkerConnection:
             case Finish():
                 await self._finish(held, holding, message)
             case Release():
+                self._note_refusal(holding, message)
                 await self._lasting(lambda: self._reports.release(held))
                 self.holdings.drop([held])
+                self._on_change(self)
 
     async def _start(self, held: HeldRun, message: Start) -> None:
         host = wire.host_facts(message.host)
@@ -238,6 +248,13 @@ class WorkerConnection:
         self.holdings.drop([held])
         self.send(Finished(message.run, message.epoch, message.outcome, verdict))
         self._on_change(self)
+
+    def _note_refusal(self, holding: Holding | None, message: Release) -> None:
+        """Before the run is in the queue again, so that nobody offers it to the same worker."""
+        if holding is not None and message.code == NOT_ELIGIBLE:
+            run = holding.claimed.run
+            version = TaskVersion(run.task_id, run.generation)
+            self._refusals.note(version, message.message, self._clock.monotonic())
 
     async def _heartbeat(self, message: Heartbeat) -> None:
         runs = [wire.held(ref, self.worker.id) for ref in message.runs]

@@ -66,7 +66,8 @@ class Dispatcher:
         worker = connection.worker
         queues = None if self._settings.every_pool else (POOL_QUEUE + worker.pool,)
         selectors = await self._selectors(connection)
-        return ClaimRequest(worker.id, worker.worker, free, queues, selectors)
+        refused = tuple((version.task_id, version.generation) for version in connection.refusals)
+        return ClaimRequest(worker.id, worker.worker, free, queues, selectors, refused)
 
     async def _selectors(self, connection: WorkerConnection) -> tuple[str, ...]:
         labels = connection.worker.labels

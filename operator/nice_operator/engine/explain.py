@@ -10,7 +10,11 @@ from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Run, RunState
 from nice_operator.domain.selector import canonical, satisfied
 from nice_operator.domain.task import POOL_QUEUE, Task, TaskSpec
+from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.workers import WorkerInfo
+
+SHOWN = 3
+"""Workers whose reasons are told one by one."""
 
 
 class Why(StrEnum):
@@ -21,6 +25,7 @@ class Why(StrEnum):
     BLOCKED = "Blocked"
     RETRY_LATER = "RetryLater"
     NO_WORKER = "NoWorker"
+    NOT_ELIGIBLE = "NotEligible"
     WORKERS_BUSY = "WorkersBusy"
     QUEUED = "Queued"
     STALLED = "Stalled"
@@ -70,10 +75,23 @@ def _of_workers(run: Run, spec: TaskSpec, workers: Sequence[WorkerInfo], every_p
         wanted = f" with the labels {canonical(spec.worker_selector)}" if spec.worker_selector else ""
         text = f"run {run.id} waits: no worker{wanted} is connected for {run.queue}"
         return Explanation(Why.NO_WORKER, text, run.id)
-    if not any(worker.free for worker in able):
-        text = f"run {run.id} waits: all slots of {len(able)} worker(s) for {run.queue} are taken"
+    version = TaskVersion(run.task_id, run.generation)
+    willing = [worker for worker in able if version not in worker.refusals]
+    if not willing:
+        return Explanation(Why.NOT_ELIGIBLE, _refused(run, version, able), run.id)
+    if not any(worker.free for worker in willing):
+        text = f"run {run.id} waits: all slots of {len(willing)} worker(s) for {run.queue} are taken"
         return Explanation(Why.WORKERS_BUSY, text, run.id)
     return Explanation(Why.QUEUED, f"run {run.id} is queued and will be given to a worker at once", run.id)
+
+
+def _refused(run: Run, version: TaskVersion, workers: Sequence[WorkerInfo]) -> str:
+    reasons = "; ".join(f"{worker.worker}: {worker.refusals[version]}" for worker in workers[:SHOWN])
+    more = f"; and {len(workers) - SHOWN} more" if len(workers) > SHOWN else ""
+    return (
+        f"run {run.id} waits: the task wants none of the connected workers for {run.queue} "
+        f"({reasons}{more}). Each is asked again after a minute"
+    )
 
 
 def _can_run(worker: WorkerInfo, spec: TaskSpec, queue: str, every_pool: bool) -> bool:

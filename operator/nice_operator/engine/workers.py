@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from nice_operator.domain.errors import Conflict, NotFound
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.engine import topics, wire
 from nice_operator.engine.connection import POLICY_VIOLATION, Channel, WorkerConnection
+from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.reports import Reports
 from nice_operator.engine.resume import Comparison, compare, forgotten_outcome
 from nice_operator.engine.settings import EngineSettings
@@ -35,7 +36,8 @@ class WorkerRun:
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A connected worker, for pages and programs. ``free`` is how many runs it asks for now."""
+    """A connected worker, for pages and programs. ``free`` is how many runs it asks for now; ``refusals``
+    are the tasks that do not want it for now, with their reasons."""
 
     session: SessionId
     worker: str
@@ -46,6 +48,7 @@ class WorkerInfo:
     draining: bool
     connected_at: datetime
     runs: tuple[WorkerRun, ...]
+    refusals: Mapping[TaskVersion, str] = field(default_factory=dict)
 
 
 class WorkerHub:
@@ -205,4 +208,5 @@ def _info(connection: WorkerConnection) -> WorkerInfo:
         draining=connection.draining,
         connected_at=connection.connected_at,
         runs=tuple(WorkerRun(run.id, run.namespace, run.task, run.attempt) for run in runs),
+        refusals=connection.refusals,
     )

@@ -34,7 +34,8 @@ def claim(tx: Tx, versions: Versions, request: ClaimRequest) -> Sequence[Claimed
     admit_new(tx, versions)
     rows: list[sa.Row[Any]] = []
     for queue in _queues(tx, request):
-        rows += tx.locked(candidates(tx, request.selectors, queue, request.free - len(rows)), skip=True)
+        offered = sa.and_(queue, *_not_refused(request))
+        rows += tx.locked(candidates(tx, request.selectors, offered, request.free - len(rows)), skip=True)
         if len(rows) >= request.free:
             break
     if not rows:
@@ -65,6 +66,12 @@ def _queues(tx: Tx, request: ClaimRequest) -> Iterator[Condition]:
         yield from (runs.c.queue == row.queue for row in found)
     else:
         yield sa.and_(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS)
+
+
+def _not_refused(request: ClaimRequest) -> tuple[Condition, ...]:
+    if not request.refused:
+        return ()
+    return (sa.tuple_(runs.c.task_id, runs.c.generation).not_in(sorted(request.refused)),)
 
 
 def _pool_queues(tx: Tx) -> sa.Select[Any]:

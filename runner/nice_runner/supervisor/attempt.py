@@ -42,17 +42,21 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What an attempt works with. ``changed`` is called whenever it may have something to say, ``freed``
-    once, when its processes are gone."""
+    """What an attempt works with. ``may_run`` asks whether this worker is one for the task, and replies with
+    None or why not. ``changed`` is called whenever the attempt may have something to say, ``declined`` when
+    it is to be handed back, ``freed`` once, when its slot is empty."""
 
+    may_run: Callable[[Assign, Callable[[str | None], None]], None]
     fork: Callable[[Assign, RunListener], Runner]
     open_log: Callable[[], AttemptLog]
     changed: Callable[[Attempt], None]
+    declined: Callable[[Attempt, str], None]
     freed: Callable[[Attempt], None]
 
 
 class Attempt:
-    """Forks its runner at once and asks for the start meanwhile; user code runs when both are there."""
+    """Forks its runner at once and asks for the start meanwhile; user code runs when both are there. A task
+    that wants to be asked first is (``should_host_run``), and is handed back unless it says yes."""
 
     def __init__(self, assign: Assign, tools: Tools) -> None:
         self.assign = assign
@@ -65,8 +69,13 @@ class Attempt:
         self._start_sent = False
         self._settled = False
         self._cause: Cause | None = None
-        self._forks = 1
-        self._process: Runner | None = tools.fork(assign, self)
+        self._forks = 0
+        self._asking = True
+        self._process: Runner | None = None
+
+    def begin(self) -> None:
+        """To be called once."""
+        self._tools.may_run(self.assign, self._answered)
 
     @property
     def key(self) -> tuple[str, int]:
@@ -83,8 +92,8 @@ class Attempt:
 
     @property
     def executing(self) -> bool:
-        """Whether its processes may still live."""
-        return self._process is not None
+        """Whether its processes may still live, or are about to."""
+        return self._asking or self._process is not None
 
     @property
     def reported(self) -> bool:
@@ -163,7 +172,7 @@ class Attempt:
         if self.discarded:
             return None
         if self.phase is Phase.STARTING:
-            return None if self._start_sent else self._ask()
+            return None if self._start_sent or self._asking else self._ask()
         chunks = self.log.spool.next_unsent(LOG_MESSAGE_SIZE)
         if chunks:
             return Log(*self.key, chunks)
@@ -177,6 +186,17 @@ class Attempt:
         return Start(*self.key, measure_host())
 
     # ------------------------------------------------------------ what its processes do
+
+    def _answered(self, refusal: str | None) -> None:
+        self._asking = False
+        if refusal is None and not self.discarded:
+            self._fork()
+            self._tools.changed(self)
+            return
+        if not self.discarded:
+            self.discarded = True
+            self._tools.declined(self, refusal or "")
+        self._tools.freed(self)
 
     def ready(self) -> None:
         """Its runner waits at the gate; ``go`` may have been sent to its keeper before."""
@@ -192,13 +212,13 @@ class Attempt:
     def ended(self, ending: Ending) -> None:
         self._process = None
         if self.phase is Phase.STARTING and not self.discarded:
-            self._fork_again()
+            self._fork()
         elif not self.discarded:
             self._report(ending)
         if self._process is None:
             self._tools.freed(self)
 
-    def _fork_again(self) -> None:
+    def _fork(self) -> None:
         if self._forks < MAX_FORKS:
             self._forks += 1
             self._process = self._tools.fork(self.assign, self)

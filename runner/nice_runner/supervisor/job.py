@@ -9,13 +9,15 @@ from nice_protocol.messages import Assign
 DEFAULT_UNHANDLED = "Warn"
 
 
-def job_document(assign: Assign, task_path: str) -> bytes:
-    """The JSON that the runner reads once its gate is open."""
+def job_document(assign: Assign, task_path: str, *, helper: bool = False) -> bytes:
+    """The JSON, without a line break, that the runner reads once its gate is open. A ``helper`` answers
+    questions about the task; it does not run it, so the payload is none of its business."""
     return orjson.dumps(
         {
             "task": f"{assign.namespace}/{assign.task}",
+            "helper": helper,
             "execution": assign.execution,
-            "payload": assign.payload,
+            "payload": "null" if helper else assign.payload,
             "env": {**assign.env, **_own_variables(assign, task_path)},
             "unhandled": assign.unhandled_errors or DEFAULT_UNHANDLED,
         }

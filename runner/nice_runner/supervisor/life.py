@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +14,12 @@ from nice_protocol.messages import Assign
 from nice_runner.link import Link
 from nice_runner.logs.attempt import AttemptLog
 from nice_runner.logs.spool import Budget, Spool
+from nice_runner.process.helper import Answer, Helper
 from nice_runner.process.run import RunListener, RunProcess
 from nice_runner.process.zygote import ZygotePlan, ZygoteProcess
 from nice_runner.supervisor.attempt import Runner, Tools
 from nice_runner.supervisor.departure import Departure, Patience
+from nice_runner.supervisor.eligibility import Eligibility
 from nice_runner.supervisor.job import job_document
 from nice_runner.supervisor.worker import Identity, Worker
 
@@ -56,10 +58,17 @@ def _make_worker(identity: Identity, zygote: ZygoteProcess, task_path: str, boun
     def fork(assign: Assign, listener: RunListener) -> Runner:
         return RunProcess(zygote, job_document(assign, task_path), listener)
 
+    def open_helper(
+        assign: Assign, lifetime: float, on_answer: Callable[[Answer], None], on_end: Callable[[], None]
+    ) -> Helper:
+        return Helper(zygote, job_document(assign, task_path, helper=True), lifetime, on_answer, on_end)
+
     tools = Tools(
+        may_run=Eligibility(open_helper, task_path, asyncio.get_running_loop().time).ask,
         fork=fork,
         open_log=lambda: AttemptLog(Spool(budget), bounds.limit),
         changed=lambda attempt: worker.talk(attempt),
+        declined=lambda attempt, why: worker.declined(attempt, why),
         freed=lambda attempt: worker.freed(attempt),
     )
     worker = Worker(identity, tools)

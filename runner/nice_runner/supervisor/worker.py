@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from nice_protocol.messages import (
+    NOT_ELIGIBLE,
     Assign,
     Cancel,
     Credit,
@@ -163,6 +164,13 @@ class Worker:
         self._talkers[attempt] = None
         self.wake.set()
 
+    def declined(self, attempt: Attempt, why: str) -> None:
+        """This worker is not one for an attempt's task (``Tools.declined``). Should the connection be gone,
+        the operator finds at the next one that we do not hold it."""
+        logger.info("run %s of task %s is not for us: %s", attempt.assign.run, attempt.assign.task, why)
+        if self.connected:
+            self._post(Release(*attempt.key, NOT_ELIGIBLE, why))
+
     def freed(self, attempt: Attempt) -> None:
         """An attempt's slot is empty (``Tools.freed``)."""
         if self.connected and not self.draining:
@@ -193,6 +201,7 @@ class Worker:
         attempt = Attempt(assign, self._tools)
         self._attempts[attempt.key] = attempt
         self.talk(attempt)
+        attempt.begin()
 
     def _acknowledged(self, ack: HeartbeatAck) -> None:
         self._trust.acknowledged(ack.seq)

@@ -1,8 +1,8 @@
 """The process of user code: arranges everything around it, waits at the gate, and executes the job.
 
-The job is a JSON object on the first line of a pipe: ``task``, ``execution``, ``payload`` (JSON text), ``env``
-and ``unhandled``. It is not even read before the keeper opens the gate. With ``helper`` set the process is
-one that answers questions, which follow on the same pipe (see ``helper``).
+The job is a JSON object on the first line of a pipe: ``task``, ``execution``, ``payload`` (JSON text),
+``env`` and ``unhandled``. It is not even read before the keeper opens the gate. With ``helper`` set the
+process is one that answers questions, which follow on the same pipe (see ``helper``).
 """
 
 from __future__ import annotations

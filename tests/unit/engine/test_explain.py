@@ -10,6 +10,7 @@ from nice_operator.domain.ids import RunId, SessionId, uuid7
 from nice_operator.domain.run import Run, RunState
 from nice_operator.domain.task import Task
 from nice_operator.engine.explain import Why, explain
+from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.workers import WorkerInfo
 from tests.support.samples import NOON, a_run, a_spec, a_task
 
@@ -31,6 +32,10 @@ def a_worker(**changes: Any) -> WorkerInfo:
     return WorkerInfo(**(values | changes))
 
 
+UNWANTED = a_run()
+REFUSED = a_worker(
+    refusals={TaskVersion(UNWANTED.task_id, UNWANTED.generation): "should_host_run() said no: disk full"}
+)
 NEEDS_GPU = a_task(a_spec(worker_selector={"gpu": "yes"}))
 CASES: list[tuple[Task, list[Run], list[WorkerInfo], Why, str]] = [
     (a_task(), [], [], Why.MANUAL, "runs when somebody asks"),
@@ -42,6 +47,9 @@ CASES: list[tuple[Task, list[Run], list[WorkerInfo], Why, str]] = [
     (NEEDS_GPU, [a_run()], [a_worker(labels={"gpu": "yes"})], Why.QUEUED, "at once"),
     (a_task(), [a_run()], [a_worker(draining=True)], Why.NO_WORKER, "pool:default"),
     (a_task(), [a_run()], [a_worker(free=0)], Why.WORKERS_BUSY, "1 worker"),
+    (a_task(), [UNWANTED], [REFUSED], Why.NOT_ELIGIBLE, "w: should_host_run() said no: disk full"),
+    (a_task(), [UNWANTED], [REFUSED, a_worker(free=0)], Why.WORKERS_BUSY, "1 worker"),
+    (a_task(), [UNWANTED], [REFUSED, a_worker()], Why.QUEUED, "at once"),
     (a_task(), [a_run(blocked_by=OTHER)], [a_worker()], Why.BLOCKED, str(OTHER)),
     (a_task(), [a_run(attempt=1, message="exit 1")], [a_worker()], Why.RETRY_LATER, "exit 1"),
     (a_task(), [a_run(state=RunState.CLAIMED)], [], Why.STARTING, "about to start"),

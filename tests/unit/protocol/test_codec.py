@@ -46,7 +46,10 @@ def test_every_required_field_is_missed(codec: Codec, message: Any) -> None:
     optional = {"labels", "resume", "discard", "lost", "cancel", "env", "memory_limit", "unhandled_errors"}
     optional |= {"stop_on_lost_lease", "about", "message", "result", "exit_code", "signal", "stopped_by"}
     optional |= {"interrupted", "error_type", "cpu_seconds", "peak_memory", "log", "type"}
-    for name in set(value) - (optional if message.type != "error" else {"type", "about"}):
+    optional = {"error": {"type", "about"}, "release": {"type", "code", "message"}}.get(
+        message.type, optional
+    )
+    for name in set(value) - optional:
         rest = {key: item for key, item in value.items() if key != name}
         with pytest.raises(ProtocolError) as refusal:
             decode(codec, json.dumps(rest), message.type)

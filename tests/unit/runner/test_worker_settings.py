@@ -49,7 +49,7 @@ def test_runs_inherit_a_few_harmless_variables_and_nothing_else(tmp_path: Path) 
 
 def test_slots_must_fit_into_the_limit_of_descriptors(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (264, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64 + 20 * 18, hard))
     try:
         assert read_settings(["--data", str(tmp_path)], {"NICE_SLOTS": "20"}).slots == 20
         with pytest.raises(BadSettings, match=r"NICE_SLOTS: 21 runs at a time .* at most 20"):
