@@ -6,15 +6,18 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
 from nice_operator.domain.errors import InvalidInput, Problem
+from nice_operator.domain.task import UnhandledErrors
+from nice_operator.web.behind import Behind, read_behind
 
 DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 9999
 DEFAULT_DATA = ".nice-commander"
+USER_HEADER, EMAIL_HEADER = "X-Forwarded-User", "X-Forwarded-Email"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -23,7 +26,8 @@ class DevSettings:
     """The dev mode: tasks from ``folder``, everything that lasts in ``data``.
 
     ``sync`` False works on what the database holds and changes no definitions. ``view_only`` shows
-    everything, starts and stops nothing.
+    everything, starts and stops nothing. ``log_to_stdout`` copies log lines there. ``unhandled_errors`` is
+    for tasks that choose none (None: the worker decides).
     """
 
     folder: Path
@@ -33,6 +37,9 @@ class DevSettings:
     sync: bool
     view_only: bool
     log_level: str
+    log_to_stdout: bool = False
+    unhandled_errors: UnhandledErrors | None = None
+    behind: Behind = field(default_factory=Behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,13 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
         problems.append(
             Problem("DIR", f"{found.folder} is not a directory; name the folder of your NiceTasks")
         )
+    behind = read_behind(
+        found.base_path,
+        found.public_host,
+        found.trusted_proxy,
+        (found.user_header, found.email_header),
+        problems,
+    )
     if problems:
         raise InvalidInput("the settings cannot be used", tuple(problems))
     return DevSettings(
@@ -87,6 +101,9 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
         sync=not found.no_sync,
         view_only=found.view_only,
         log_level=level,
+        log_to_stdout=found.log_to_stdout,
+        unhandled_errors=UnhandledErrors(found.unhandled_errors) if found.unhandled_errors else None,
+        behind=behind,
     )
 
 
@@ -123,3 +140,30 @@ def _add_dev(dev: argparse.ArgumentParser) -> None:
     dev.add_argument("--port", help=f"port to listen on (default {DEFAULT_PORT}, or $PORT; 0: any free one)")
     dev.add_argument("--no-sync", action="store_true", help="use the stored definitions; do not read DIR")
     dev.add_argument("--view-only", action="store_true", help="show everything, start and stop nothing")
+    dev.add_argument(
+        "--log-to-stdout", action="store_true", help="copy the tasks' log lines to standard output"
+    )
+    dev.add_argument(
+        "--unhandled-errors",
+        choices=[policy.value for policy in UnhandledErrors],
+        help="for tasks that do not choose: what an error that nobody awaits does (default Warn)",
+    )
+    _add_behind(dev.add_argument_group("behind another server"))
+
+
+def _add_behind(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--base-path", default="", metavar="PATH", help="the path that it serves us at, as /nice"
+    )
+    group.add_argument(
+        "--public-host", action="append", default=[], metavar="NAME", help="a name that visitors call it by"
+    )
+    group.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="address or network whose word about the user is believed (default: nobody's)",
+    )
+    group.add_argument("--user-header", default=USER_HEADER, metavar="NAME", help=f"default {USER_HEADER}")
+    group.add_argument("--email-header", default=EMAIL_HEADER, metavar="NAME", help=f"default {EMAIL_HEADER}")

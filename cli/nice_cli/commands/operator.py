@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
 
 import click
 
@@ -22,20 +23,43 @@ OPERATOR = "nice_operator"
 @click.option("--port", metavar="N", help="Port to listen on; 0: any free one.  [default: 9999, or $PORT]")
 @click.option("--no-sync", is_flag=True, help="Use the stored definitions; do not read DIR.")
 @click.option("--view-only", is_flag=True, help="Show everything, start and stop nothing.")
-def dev(
-    folder: str, data: str | None, host: str | None, port: str | None, no_sync: bool, view_only: bool
-) -> None:
+@click.option("--log-to-stdout", is_flag=True, help="Copy the tasks' log lines to standard output.")
+@click.option(
+    "--unhandled-errors",
+    type=click.Choice(["Strict", "Warn", "Ignore"]),
+    help="For tasks that do not choose: what an error that nobody awaits does.  [default: Warn]",
+)
+@click.option(
+    "--base-path", metavar="PATH", help="The path that another server serves this one at, as /nice."
+)
+@click.option(
+    "--public-host", metavar="NAME", multiple=True, help="A name that visitors call that server by."
+)
+@click.option(
+    "--trusted-proxy", metavar="ADDRESS", multiple=True, help="Address whose word about the user is believed."
+)
+@click.option("--user-header", metavar="NAME", help="Its header with the name.  [default: X-Forwarded-User]")
+@click.option("--email-header", metavar="NAME", help="… and the email.  [default: X-Forwarded-Email]")
+def dev(folder: str, **options: Any) -> None:
     """Run the tasks of a folder on this machine.
 
     Watches the NiceTasks in DIR, and serves a web page and an API for them.
 
     Ctrl-C finishes what runs, then ends; a second Ctrl-C ends at once.
     """
-    values = {"--data": data, "--host": host, "--port": port}
-    arguments = [part for flag, value in values.items() if value is not None for part in (flag, value)]
-    flags = {"--no-sync": no_sync, "--view-only": view_only}
-    arguments += [flag for flag, given in flags.items() if given]
-    become_operator("dev", *arguments, "--", folder)
+    become_operator("dev", *_given(options), "--", folder)
+
+
+def _given(options: Mapping[str, Any]) -> Iterator[str]:
+    """The options that were given, as the operator takes them: it knows them by the same names."""
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            yield flag
+        elif isinstance(value, tuple):
+            yield from (f"{flag}={one}" for one in value)
+        elif value not in (None, False):
+            yield f"{flag}={value}"
 
 
 @click.command()

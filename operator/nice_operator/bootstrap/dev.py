@@ -11,6 +11,7 @@ from aiohttp import web
 from nice_operator.bootstrap import sockets
 from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.bootstrap.greeting import greet
+from nice_operator.bootstrap.log_copies import CopiedLogs, Copier
 from nice_operator.bootstrap.parting import part
 from nice_operator.bootstrap.stopping import StopRequests
 from nice_operator.engine.service import Engine
@@ -26,7 +27,7 @@ from nice_operator.settings import DevSettings
 from nice_operator.store import SqlStore
 from nice_operator.web.app import RUNNER_OPTIONS, make_app
 from nice_operator.web.definitions import Definitions, NoDefinitions
-from nice_operator.web.options import WebOptions
+from nice_operator.web.options import LOOPBACK_HOSTS, WebOptions
 from nice_operator.web.worker_link import make_link_app
 
 SHUTDOWN_SECONDS = 2.0
@@ -43,8 +44,9 @@ async def run_dev(settings: DevSettings) -> int:
         port = listeners[0].getsockname()[1]
         engine = await stack.enter_async_context(_engine(settings, data))
         definitions = await stack.enter_async_context(_definitions(settings, engine))
-        options = WebOptions(view_only=settings.view_only)
-        await stack.enter_async_context(_serving(make_app(engine, definitions, options), listeners))
+        await stack.enter_async_context(
+            _serving(make_app(engine, definitions, _web_options(settings)), listeners)
+        )
         worker = await _worker(settings, data, engine, stack)
         tasks = [summary.task for summary in await engine.tasks.list()]
         greet(settings, data, port, tasks, definitions.broken())
@@ -53,18 +55,35 @@ async def run_dev(settings: DevSettings) -> int:
     return 0
 
 
+def _web_options(settings: DevSettings) -> WebOptions:
+    behind = settings.behind
+    return WebOptions(
+        hosts=LOOPBACK_HOSTS | behind.hosts,
+        base_path=behind.base_path,
+        view_only=settings.view_only,
+        sync=settings.sync and not settings.view_only,
+        proxy=behind.proxy,
+    )
+
+
 @asynccontextmanager
 async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[Engine]:
     """Store and engine. The lock on a file is the lease, so no worker stops runs for missed heartbeats, and
     each serves every pool."""
     store = await SqlStore.open(data.database, read_spec=spec_from_manifest)
+    copier = Copier() if settings.log_to_stdout else None
     engine = Engine(
         store,
-        store.logs,
+        store.logs if copier is None else CopiedLogs(store.logs, store, copier),
         LocalWakeups(),
         LockLiveness(data.worker_lock),
         SystemClock(),
-        EngineSettings(lease=None, every_pool=True, view_only=settings.view_only),
+        EngineSettings(
+            lease=None,
+            every_pool=True,
+            view_only=settings.view_only,
+            unhandled_errors=settings.unhandled_errors,
+        ),
     )
     try:
         await engine.start()
@@ -72,6 +91,8 @@ async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[E
     finally:
         await engine.stop()
         await store.close()
+        if copier is not None:
+            copier.close()
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from nice_operator.domain.task import Task
 from nice_operator.local.data_dir import DataDirectory
 from nice_operator.ports import BrokenFile
 from nice_operator.settings import DevSettings
+from nice_operator.web.behind import Behind
 
 NAMES_SHOWN = 12
 
@@ -17,13 +18,14 @@ def greet(
     settings: DevSettings, data: DataDirectory, port: int, tasks: Sequence[Task], broken: Sequence[BrokenFile]
 ) -> None:
     """Say them."""
-    url = f"http://{_host(settings.host)}:{port}"
+    url = f"http://{_host(settings.host)}:{port}{settings.behind.base_path}"
     rows = {
         "page": url,
         "API": f"{url}/api/v1 and, as in node-workman, POST {url}/task/NAME",
         "tasks": _tasks(settings, tasks),
         "data": str(data.path),
         "access": "authentication is off, because it listens on loopback only: for people on this machine",
+        **_behind(settings.behind),
     }
     modes = _modes(settings)
     say("\n".join(["Nice Commander, dev mode", "", *(f"  {name:<8}{text}" for name, text in rows.items())]))
@@ -33,6 +35,14 @@ def greet(
 
 def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _behind(behind: Behind) -> dict[str, str]:
+    if not behind.proxy.networks:
+        return {}
+    proxy = behind.proxy
+    addresses = ", ".join(str(network) for network in proxy.networks)
+    return {"users": f"as {proxy.user_header} and {proxy.email_header} say, if they come from {addresses}"}
 
 
 def _tasks(settings: DevSettings, tasks: Sequence[Task]) -> str:

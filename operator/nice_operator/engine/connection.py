@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.ids import RunId
+from nice_operator.domain.task import UnhandledErrors
 from nice_operator.engine import wire
 from nice_operator.engine.holdings import Holding, Holdings
 from nice_operator.engine.refusals import Refusals, TaskVersion
@@ -121,11 +122,11 @@ class WorkerConnection:
             self._session.send(message)
             self._channel.send(message)
 
-    def assign(self, claimed: Claimed) -> bool:
+    def assign(self, claimed: Claimed, unhandled_errors: UnhandledErrors | None = None) -> bool:
         """Give a claimed run to the worker. False: it cannot take it any more; release the run."""
         if self.assignable < 1:
             return False
-        self.send(wire.assign(claimed))
+        self.send(wire.assign(claimed, unhandled_errors))
         self.hold(claimed)
         return True
 

@@ -51,7 +51,7 @@ class Dispatcher:
         free = min(connection.assignable, MOST_AT_ONCE)
         claimed = await self._store.claim(await self._request(connection, free))
         for one in claimed:
-            if not connection.assign(one):
+            if not connection.assign(one, self._settings.unhandled_errors):
                 await self._give_back(connection, one)
             self._wakeups.publish(topics.run(one.run.id))
         if claimed:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nice_operator.domain.task import UnhandledErrors
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """``lease`` is what workers are told (None: a lock decides, and they never stop runs for missed
     heartbeats). ``every_pool``: each worker serves every pool, whatever it calls its own (dev mode).
+    ``unhandled_errors`` is for tasks that choose none (None: the worker decides).
     ``quiet`` is how long after a database outage nothing is reaped for its lease. ``view_only``: show
     everything, start and stop nothing."""
 
@@ -16,6 +19,7 @@ class EngineSettings:
     lease: float | None = 30.0
     every_pool: bool = False
     view_only: bool = False
+    unhandled_errors: UnhandledErrors | None = None
     poll: float = 1.0
     fire_batch: int = 500
     reap_every: float = 2.0

@@ -8,7 +8,15 @@ from uuid import UUID
 
 from nice_operator.domain.ids import OutcomeId, RunId, SessionId
 from nice_operator.domain.run import HostFacts, LogSummary, Outcome, RunState, Usage
-from nice_operator.domain.task import Command, Execution, Function, OnLost, PythonSource, TaskSpec
+from nice_operator.domain.task import (
+    Command,
+    Execution,
+    Function,
+    OnLost,
+    PythonSource,
+    TaskSpec,
+    UnhandledErrors,
+)
 from nice_operator.ports import Claimed, HeldRun, LogChunk, OpenSession
 from nice_protocol.messages import Assign, Finish, Hello, Host, LogLines, RunRef
 
@@ -74,8 +82,11 @@ def _log_summary(finish: Finish) -> LogSummary | None:
     return LogSummary(finish.log.lines, finish.log.complete, gaps)
 
 
-def assign(claimed: Claimed) -> Assign:
-    """The order to execute a claimed run. The worker adds the ``NICE_`` variables itself."""
+def assign(claimed: Claimed, unhandled_errors: UnhandledErrors | None = None) -> Assign:
+    """The order to execute a claimed run. The worker adds the ``NICE_`` variables itself.
+
+    ``unhandled_errors`` is for tasks that choose none; None leaves it to the worker.
+    """
     run, spec = claimed.run, claimed.spec
     return Assign(
         run=str(run.id),
@@ -90,7 +101,7 @@ def assign(claimed: Claimed) -> Assign:
         grace=spec.grace.total_seconds(),
         env=dict(spec.env),
         memory_limit=spec.memory_limit,
-        unhandled_errors=spec.unhandled_errors,
+        unhandled_errors=spec.unhandled_errors or unhandled_errors,
         stop_on_lost_lease=must_not_overlap(spec),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from nice_operator.web.keys import TEMPLATES
+from nice_operator.web.keys import TEMPLATES, VIEWER
 
 
 def json_bytes(document: Any) -> bytes:
@@ -33,7 +33,8 @@ def page(
     request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> web.Response:
     """The page ``template`` makes of ``context``."""
-    text = request.app[TEMPLATES].get_template(template).render(context)
+    shown = {"viewer": request.get(VIEWER, ""), **context}
+    text = request.app[TEMPLATES].get_template(template).render(shown)
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
 
 

@@ -50,7 +50,16 @@ def make_app(
 def all_routes(options: WebOptions) -> tuple[Route, ...]:
     """Every route there is. None exists outside this table, so none is without a policy."""
     api = (*workman.ROUTES, *tasks.ROUTES, *runs.ROUTES, *logs.ROUTES, *system.ROUTES)
-    return (*api, _openapi_route(api, options), *pages.ROUTES)
+    return (*api, _openapi_route(api, options), *pages.ROUTES, *_front_door(options))
+
+
+def _front_door(options: WebOptions) -> tuple[Route, ...]:
+    """``/nice`` leads to ``/nice/``, where the first page's links are right."""
+
+    async def enter(request: web.Request) -> web.Response:
+        raise web.HTTPPermanentRedirect(f"{options.base_path}/")
+
+    return (Route("GET", "", enter, Access.OPEN),) if options.base_path else ()
 
 
 def _openapi_route(api: tuple[Route, ...], options: WebOptions) -> Route:

@@ -14,3 +14,5 @@ DEFINITIONS: web.AppKey[Definitions] = web.AppKey("definitions")
 OPTIONS = web.AppKey("options", WebOptions)
 TEMPLATES = web.AppKey("templates", Environment)
 REQUEST_ID = web.RequestKey("request_id", str)
+VIEWER = web.RequestKey("viewer", str)
+"""What pages call the user; empty when nobody vouches for a name."""

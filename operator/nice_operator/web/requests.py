@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from nice_operator.domain.errors import InvalidInput, NotFound
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Requester, RunState, Trigger
+from nice_operator.web.identity import requester_of
 
 MAX_KEY = 255
 MAX_NAME = 253
@@ -113,6 +114,6 @@ def idempotency_key(request: web.Request) -> str | None:
 
 
 def requester(request: web.Request) -> Requester:
-    """Who asks. Our command line says so in User-Agent; it decides nothing, it only explains."""
+    """Who asks, and how. Our command line says so in User-Agent; it decides nothing, it only explains."""
     agent = request.headers.get(hdrs.USER_AGENT, "")
-    return Requester(Trigger.CLI if agent.startswith("nicectl/") else Trigger.API)
+    return requester_of(request, Trigger.CLI if agent.startswith("nicectl/") else Trigger.API)

@@ -55,12 +55,14 @@ class Route:
 
 
 def register(app: web.Application, route: Route, base_path: str) -> None:
-    """Add ``route``; a GET that does not stream forever answers HEAD too."""
+    """Add ``route``; a GET that does not stream forever answers HEAD too. With a ``base_path`` it exists
+    under it and at the root, because some proxies cut the path that they serve us at, and some do not."""
     guarded = _guarded(route)
-    path = base_path + _PARAMETER.sub(r"{\1:[^/]+}", route.path)
+    path = _PARAMETER.sub(r"{\1:[^/]+}", route.path)
     methods = ["GET", "HEAD"] if route.method == "GET" and not route.streams else [route.method]
-    for method in methods:
-        app.router.add_route(method, path, guarded)
+    for address in filter(None, dict.fromkeys((base_path + path, path))):
+        for method in methods:
+            app.router.add_route(method, address, guarded)
 
 
 def _guarded(route: Route) -> Handler:

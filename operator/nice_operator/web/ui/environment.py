@@ -42,6 +42,7 @@ def make_environment(options: WebOptions) -> Environment:
         "base": options.base_path,
         "static": f"{options.base_path}/static/{assets.VERSION}",
         "view_only": options.view_only,
+        "synced": options.sync,
     }
     return environment
 

@@ -7,12 +7,13 @@ from typing import TypedDict
 from aiohttp import web
 
 from nice_operator.domain.errors import InvalidInput, NiceError, Problem
-from nice_operator.domain.run import Requester, Run, Trigger
+from nice_operator.domain.run import Run, Trigger
 from nice_operator.domain.task import Task
 from nice_operator.engine.runs import RunRequest
 from nice_operator.web.api.runs import run_of
 from nice_operator.web.api.tasks import task_of
 from nice_operator.web.errors import Refusal, refusal_of
+from nice_operator.web.identity import requester_of
 from nice_operator.web.keys import ENGINE, OPTIONS, REQUEST_ID
 from nice_operator.web.payloads import payload_of_text
 from nice_operator.web.ui.run_page import show_run
@@ -46,7 +47,8 @@ async def start_run(request: web.Request) -> web.Response:
 
 
 async def _start(request: web.Request, task: Task, typed: str) -> Run:
-    wanted = RunRequest(task=task, payload=payload_of_text(typed), requester=_requester())
+    who = requester_of(request, Trigger.UI)
+    wanted = RunRequest(task=task, payload=payload_of_text(typed), requester=who)
     return (await request.app[ENGINE].runs.request(wanted)).run
 
 
@@ -55,7 +57,7 @@ async def stop_run(request: web.Request) -> web.Response:
     await _fields(request)
     run = await run_of(request)
     try:
-        await request.app[ENGINE].runs.cancel(run.id, _requester())
+        await request.app[ENGINE].runs.cancel(run.id, requester_of(request, Trigger.UI))
     except NiceError as error:
         refusal = refusal_of(error, request[REQUEST_ID])
         run = await run_of(request)
@@ -71,7 +73,7 @@ async def run_again(request: web.Request) -> web.Response:
     run = await run_of(request)
     try:
         payload = payload_of_text(typed)
-        again = (await request.app[ENGINE].runs.rerun(run.id, _requester(), payload)).run
+        again = (await request.app[ENGINE].runs.rerun(run.id, requester_of(request, Trigger.UI), payload)).run
     except NiceError as error:
         refusal = refusal_of(error, request[REQUEST_ID])
         refused = _refused(error, typed or pretty_json(run.payload), refusal)
@@ -94,10 +96,6 @@ async def _fields(request: web.Request) -> dict[str, str]:
         raise web.HTTPUnsupportedMediaType(text=f"this address takes the page's own forms ({_FORM})")
     form = await request.post()
     return {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
-
-
-def _requester() -> Requester:
-    return Requester(Trigger.UI)
 
 
 def _see(request: web.Request, run: Run) -> web.HTTPSeeOther:
