@@ -7,14 +7,17 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 from nice_operator.domain.errors import InvalidInput, Problem
+from nice_operator.domain.timeout import parse_duration
 
 DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 9999
 DEFAULT_DATA = ".nice-commander"
+SWITCH = {"on": True, "off": False}
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -23,7 +26,8 @@ class DevSettings:
     """The dev mode: tasks from ``folder``, everything that lasts in ``data``.
 
     ``sync`` False works on what the database holds and changes no definitions. ``view_only`` shows
-    everything, starts and stops nothing.
+    everything, starts and stops nothing. ``undeclared_tasks``: whether a name that no file declares becomes a
+    task when a worker registers it or somebody schedules it; ``undeclared_timeout`` is then its timeout.
     """
 
     folder: Path
@@ -33,6 +37,8 @@ class DevSettings:
     sync: bool
     view_only: bool
     log_level: str
+    undeclared_tasks: bool = True
+    undeclared_timeout: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,10 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
     level = environment.get("NICE_LOG_LEVEL", "info").lower()
     if level not in LOG_LEVELS:
         problems.append(Problem("NICE_LOG_LEVEL", f"is {level!r}; expected one of {', '.join(LOG_LEVELS)}"))
+    undeclared = environment.get("NICE_UNDECLARED_TASKS", "on").lower()
+    if undeclared not in SWITCH:
+        problems.append(Problem("NICE_UNDECLARED_TASKS", f"is {undeclared!r}; expected on or off"))
+    timeout = _read_timeout(environment.get("NICE_UNDECLARED_TIMEOUT_AFTER", "24 hours"), problems)
     if not found.folder.is_dir():
         problems.append(
             Problem("DIR", f"{found.folder} is not a directory; name the folder of your NiceTasks")
@@ -87,6 +97,8 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
         sync=not found.no_sync,
         view_only=found.view_only,
         log_level=level,
+        undeclared_tasks=SWITCH[undeclared],
+        undeclared_timeout=timeout,
     )
 
 
@@ -97,6 +109,14 @@ def _read_port(text: str, problems: list[Problem]) -> int:
         Problem("--port", f"is {text!r}; expected a number from 1 to 65535, or 0 for any free port")
     )
     return 0
+
+
+def _read_timeout(text: str, problems: list[Problem]) -> timedelta:
+    try:
+        return parse_duration(int(text) if text.isascii() and text.isdigit() else text)
+    except InvalidInput as error:
+        problems.append(Problem("NICE_UNDECLARED_TIMEOUT_AFTER", str(error)))
+        return timedelta()
 
 
 def _is_loopback(host: str) -> bool:

@@ -64,7 +64,14 @@ async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[E
         LocalWakeups(),
         LockLiveness(data.worker_lock),
         SystemClock(),
-        EngineSettings(lease=None, every_pool=True, view_only=settings.view_only),
+        EngineSettings(
+            lease=None,
+            every_pool=True,
+            view_only=settings.view_only,
+            only_server=True,
+            undeclared_tasks=settings.undeclared_tasks,
+            undeclared_timeout=settings.undeclared_timeout,
+        ),
     )
     try:
         await engine.start()

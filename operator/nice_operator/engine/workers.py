@@ -35,7 +35,8 @@ class WorkerRun:
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A connected worker, for pages and programs. ``free`` is how many runs it asks for now."""
+    """A connected worker, for pages and programs. ``free`` is how many runs it asks for now; ``queues`` are
+    those of external tasks that it serves."""
 
     session: SessionId
     worker: str
@@ -46,6 +47,7 @@ class WorkerInfo:
     draining: bool
     connected_at: datetime
     runs: tuple[WorkerRun, ...]
+    queues: frozenset[str] = frozenset()
 
 
 class WorkerHub:

@@ -35,7 +35,9 @@ _STATUS: dict[type[NiceError], int] = {
     Unavailable: 503,
 }
 _RETRY_SECONDS = 2
-_PROGRAMS = ("/api/", "/task/", "/tasks", "/healthz", "/readyz")
+_PROGRAMS = (
+    "/api/", "/task/", "/tasks", "/schedule/", "/scheduled/", "/websocket", "/worker", "/healthz", "/readyz"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

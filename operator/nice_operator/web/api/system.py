@@ -40,7 +40,7 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def workers(request: web.Request) -> web.Response:
     """Workers that are connected now."""
-    return json_response({"workers": [worker_document(w) for w in request.app[ENGINE].workers.list()]})
+    return json_response({"workers": [worker_document(w) for w in request.app[ENGINE].workforce.list()]})
 
 
 async def definitions(request: web.Request) -> web.Response:
