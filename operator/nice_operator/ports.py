@@ -384,7 +384,8 @@ class LogChunk:
     ``first`` is the number of the first line (from 1, one sequence per attempt over all streams),
     ``lines`` how many there are. ``text`` joins them with "\\n"; it ends with "\\n" unless its last line
     goes on in the next chunk of the same stream (a line longer than 64 KiB is cut so).
-    ``stream`` is stdout, stderr or system.
+    ``stream`` is stdout, stderr or system. ``shown`` has for each line the text that the formatted view shows
+    in its place (the task's own ``serialize_log_event``), None where there is none.
     """
 
     first: int
@@ -392,6 +393,7 @@ class LogChunk:
     at: datetime
     stream: str
     text: str
+    shown: tuple[str, ...] | None = None
 
     @property
     def last(self) -> int:

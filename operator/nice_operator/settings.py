@@ -7,17 +7,20 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.domain.task import UnhandledErrors
+from nice_operator.domain.timeout import parse_duration
 from nice_operator.web.behind import Behind, read_behind
 
 DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 9999
 DEFAULT_DATA = ".nice-commander"
 USER_HEADER, EMAIL_HEADER = "X-Forwarded-User", "X-Forwarded-Email"
+SWITCH = {"on": True, "off": False}
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -27,7 +30,9 @@ class DevSettings:
 
     ``sync`` False works on what the database holds and changes no definitions. ``view_only`` shows
     everything, starts and stops nothing. ``log_to_stdout`` copies log lines there. ``unhandled_errors`` is
-    for tasks that choose none (None: the worker decides).
+    for tasks that choose none (None: the worker decides). ``behind`` is what stands before us.
+    ``undeclared_tasks``: whether a name that no file declares becomes a
+    task when a worker registers it or somebody schedules it; ``undeclared_timeout`` is then its timeout.
     """
 
     folder: Path
@@ -40,6 +45,8 @@ class DevSettings:
     log_to_stdout: bool = False
     unhandled_errors: UnhandledErrors | None = None
     behind: Behind = field(default_factory=Behind)
+    undeclared_tasks: bool = True
+    undeclared_timeout: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,10 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
     level = environment.get("NICE_LOG_LEVEL", "info").lower()
     if level not in LOG_LEVELS:
         problems.append(Problem("NICE_LOG_LEVEL", f"is {level!r}; expected one of {', '.join(LOG_LEVELS)}"))
+    undeclared = environment.get("NICE_UNDECLARED_TASKS", "on").lower()
+    if undeclared not in SWITCH:
+        problems.append(Problem("NICE_UNDECLARED_TASKS", f"is {undeclared!r}; expected on or off"))
+    timeout = _read_timeout(environment.get("NICE_UNDECLARED_TIMEOUT_AFTER", "24 hours"), problems)
     if not found.folder.is_dir():
         problems.append(
             Problem("DIR", f"{found.folder} is not a directory; name the folder of your NiceTasks")
@@ -104,6 +115,8 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
         log_to_stdout=found.log_to_stdout,
         unhandled_errors=UnhandledErrors(found.unhandled_errors) if found.unhandled_errors else None,
         behind=behind,
+        undeclared_tasks=SWITCH[undeclared],
+        undeclared_timeout=timeout,
     )
 
 
@@ -114,6 +127,14 @@ def _read_port(text: str, problems: list[Problem]) -> int:
         Problem("--port", f"is {text!r}; expected a number from 1 to 65535, or 0 for any free port")
     )
     return 0
+
+
+def _read_timeout(text: str, problems: list[Problem]) -> timedelta:
+    try:
+        return parse_duration(int(text) if text.isascii() and text.isdigit() else text)
+    except InvalidInput as error:
+        problems.append(Problem("NICE_UNDECLARED_TIMEOUT_AFTER", str(error)))
+        return timedelta()
 
 
 def _is_loopback(host: str) -> bool:

@@ -60,6 +60,8 @@ LIMITS: dict[str, Limit] = {
     "LogLines.at": Limit(-INT64, INT64),
     "LogLines.stream": Limit(words=frozenset(LOG_STREAMS)),
     "LogLines.text": Limit(0, 512 * 1024),
+    "LogLines.shown": Limit(0, 512 * 1024),
+    "LogLines.shown[]": LONG,
     "LogEnd.gaps": Limit(0, 100_000),
     "LogEnd.gaps[]": Limit(2, 2),
     "Finish.outcome": ID,

@@ -42,13 +42,15 @@ class Host:
 
 @dataclass(frozen=True)
 class LogLines:
-    """Lines of one stream: see ``Log``. ``at`` is Unix time in microseconds, a hint for people."""
+    """Lines of one stream: see ``Log``. ``at`` is Unix time in microseconds, a hint for people. ``shown``,
+    if there is one, has for each line the text that people read in its place (``serialize_log_event``)."""
 
     first: int
     lines: int
     at: int
     stream: str
     text: str
+    shown: list[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from nice_operator.domain.errors import InvalidInput, Unavailable
+from nice_operator.domain.names import uid_of
 from nice_operator.domain.task import TaskDefinition
 from nice_operator.folder import FolderReport, FolderSource
-from nice_operator.folder.reading import uid_of
 
 DEADLINE = 8.0
 
@@ -143,7 +143,7 @@ async def test_a_file_broken_at_the_start_deletes_nothing_that_the_database_know
     tmp_path: Path, sink: Memory
 ) -> None:
     for name, file in (("a", "broken.yaml"), ("gone", "removed.yaml")):
-        sink.tasks[name] = Stored("default", name, uid_of(("default", name)), f"{file}:1")
+        sink.tasks[name] = Stored("default", name, uid_of("default", name), f"{file}:1")
     sink.tasks["registered"] = Stored("default", "registered", "by-a-worker", "")
     (tmp_path / "broken.yaml").write_text("[")
 

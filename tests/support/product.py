@@ -29,8 +29,7 @@ class Product:
     """
 
     def __init__(self, folder: Path, data: Path, *arguments: str, module: str = "nice_operator") -> None:
-        self._command = [sys.executable, "-m", module, "dev", str(folder), "--data", str(data)]
-        self._command += ["--port", "0", *arguments]
+        self._command = [sys.executable, "-m", module, "dev", str(folder), "--data", str(data), *arguments]
         self._data = data
         self._said: list[str] = []
         self._news = threading.Condition()
@@ -50,11 +49,16 @@ class Product:
         with self._news:
             return "".join(self._said)
 
-    def start(self) -> None:
-        """Start it and wait until it serves."""
+    @property
+    def port(self) -> int:
+        """Where it listens, or did."""
+        return int(self.base.rpartition(":")[2])
+
+    def start(self, port: int = 0) -> None:
+        """Start it, on a free port unless told otherwise, and wait until it serves."""
         self._said.clear()
         self.process = subprocess.Popen(
-            self._command,
+            [*self._command, "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -4,7 +4,7 @@ Needs Python ≥ 3.11 and nothing else (no pip, no venv, no package of ours): it
 lets uv install the locked dependencies into ``.venv``. Says nothing when there is nothing to do.
 
 ``run``: what the product needs. ``dev``: also linters, types and tests. ``test``: also the programs that the
-tests start (a MariaDB server, Chromium). ``lock``: installs nothing, says whether ``uv.lock`` fits the
+tests start (a MariaDB server, Chromium, Node). ``lock``: installs nothing, says whether ``uv.lock`` fits the
 ``pyproject.toml`` files.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 import console
 import environment
 import interpreter
+import javascript
 import system
 import uv
 
@@ -36,6 +37,7 @@ def prepare(level: str) -> None:
     environment.sync(ROOT, tool, python, development=level != "run")
     if level == "test":
         system.install_missing(system.read_needs(HERE / "needs.json"))
+        javascript.install(ROOT / "examples" / "workman")
 
 
 def main(arguments: "list[str]") -> int:

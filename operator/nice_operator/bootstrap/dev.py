@@ -83,6 +83,9 @@ async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[E
             every_pool=True,
             view_only=settings.view_only,
             unhandled_errors=settings.unhandled_errors,
+            only_server=True,
+            undeclared_tasks=settings.undeclared_tasks,
+            undeclared_timeout=settings.undeclared_timeout,
         ),
     )
     try:

@@ -24,7 +24,7 @@ async def part(engine: Engine, worker: LocalWorker, requests: StopRequests) -> N
     try:
         await asyncio.wait({leaving, hurrying}, return_when=asyncio.FIRST_COMPLETED)
         if not leaving.done():
-            await _hurry(leaving, worker)
+            await _hurry(leaving, engine, worker)
     finally:
         for task in (leaving, hurrying, telling):
             task.cancel()
@@ -38,9 +38,10 @@ async def _leave(engine: Engine, worker: LocalWorker) -> None:
     await worker.gone()
 
 
-async def _hurry(leaving: asyncio.Task[None], worker: LocalWorker) -> None:
+async def _hurry(leaving: asyncio.Task[None], engine: Engine, worker: LocalWorker) -> None:
     say("Stopping now: what runs is interrupted and runs again at the next start.")
     worker.interrupt()
+    await engine.interrupt_external()
     done, _ = await asyncio.wait({leaving}, timeout=STOPPED_WITHIN)
     if not done:
         say("The worker did not leave; it is left alone, and the next start will find it.")
@@ -48,7 +49,7 @@ async def _hurry(leaving: asyncio.Task[None], worker: LocalWorker) -> None:
 
 async def _tell(engine: Engine) -> None:
     while True:
-        runs = [run for worker in engine.workers.list() for run in worker.runs]
+        runs = [run for worker in engine.workforce.list() for run in worker.runs]
         if runs:
             say(f"Waiting for {_names(runs)} to finish. Press Ctrl-C again to stop now.")
         await asyncio.sleep(SAY_EVERY)

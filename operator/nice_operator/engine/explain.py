@@ -9,7 +9,7 @@ from enum import StrEnum
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Run, RunState
 from nice_operator.domain.selector import canonical, satisfied
-from nice_operator.domain.task import POOL_QUEUE, Task, TaskSpec
+from nice_operator.domain.task import EXTERNAL_WORKERS, POOL_QUEUE, Task, TaskSpec
 from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.workers import WorkerInfo
 
@@ -95,6 +95,8 @@ def _refused(run: Run, version: TaskVersion, workers: Sequence[WorkerInfo]) -> s
 
 
 def _can_run(worker: WorkerInfo, spec: TaskSpec, queue: str, every_pool: bool) -> bool:
+    if worker.pool == EXTERNAL_WORKERS:
+        return queue in worker.queues
     serves = queue.startswith(POOL_QUEUE) if every_pool else queue == POOL_QUEUE + worker.pool
     return serves and not worker.draining and satisfied(canonical(spec.worker_selector), worker.labels)
 

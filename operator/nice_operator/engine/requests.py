@@ -9,10 +9,12 @@ from datetime import datetime
 from nice_operator.domain.errors import Conflict, InvalidInput
 from nice_operator.domain.ids import RunId, uuid7
 from nice_operator.domain.payload import parse_json, validate_payload
-from nice_operator.domain.run import Requester, Run
+from nice_operator.domain.run import SCHEDULED_KEY, Requester, Run
 from nice_operator.domain.task import Task, TaskSpec
 from nice_operator.ports import NewRun
 
+REQUEST_KEY = "m:"
+"""How the fire keys of requests begin that shall run now."""
 LONGEST_KEY = 80
 """Bytes of an Idempotency-Key that is kept as it is; a longer one is kept as its digest."""
 
@@ -20,33 +22,36 @@ LONGEST_KEY = 80
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """Somebody wants ``task`` to run. ``payload`` is JSON text (None: the task's default);
-    ``available_at`` in the future schedules it."""
+    ``available_at`` in the future schedules it; ``scheduled``: it is a job for that time, which has an id to
+    take it back by and tells its worker when it was meant to be."""
 
     task: Task
     payload: str | None
     requester: Requester
     idempotency_key: str | None = None
     available_at: datetime | None = None
+    scheduled: bool = False
 
 
 def new_run(request: RunRequest) -> NewRun:
     """Raises Conflict for a task that cannot run, InvalidInput for a payload that it refuses."""
     payload = checked_payload(request.task, request.payload)
     run_id = RunId(uuid7())
-    key = f"m:{run_id}" if request.idempotency_key is None else request_key(request.idempotency_key)
-    return NewRun(run_id, request.task, key, payload, request.requester, request.available_at)
+    kind = SCHEDULED_KEY if request.scheduled else REQUEST_KEY
+    key = f"{kind}{run_id if request.idempotency_key is None else _short(request.idempotency_key)}"
+    given = request.payload is not None
+    return NewRun(
+        run_id, request.task, key, payload, request.requester, request.available_at, payload_given=given
+    )
 
 
 def rerun_of(parent: Run, task: Task, payload: str | None, requester: Requester) -> NewRun:
     """The same once more, by the task's present version. Each call is a run of its own."""
     checked = checked_payload(task, parent.payload if payload is None else payload)
     run_id = RunId(uuid7())
-    return NewRun(run_id, task, f"r:{parent.id.hex}:{run_id.hex}", checked, requester, rerun_of=parent.id)
-
-
-def request_key(idempotency_key: str) -> str:
-    """The fire key of a caller's own key."""
-    return f"m:{_short(idempotency_key)}"
+    given = parent.payload_given or payload is not None
+    key = f"r:{parent.id.hex}:{run_id.hex}"
+    return NewRun(run_id, task, key, checked, requester, rerun_of=parent.id, payload_given=given)
 
 
 def annotation_key(value: str) -> str:

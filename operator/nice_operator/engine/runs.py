@@ -11,7 +11,7 @@ from nice_operator.domain.task import ConcurrencyPolicy, Task
 from nice_operator.engine import topics
 from nice_operator.engine.requests import RunRequest, new_run, rerun_of
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.engine.workers import WorkerHub
+from nice_operator.engine.workforce import Workforce
 from nice_operator.ports import CancelResult, Clock, NewRun, RunFilter, RunPage, Store, Submitted, Wakeups
 
 __all__ = ["RunRequest", "RunService"]
@@ -21,7 +21,7 @@ class RunService:
     """What every door calls for runs. Errors are those of ``domain.errors``."""
 
     def __init__(
-        self, store: Store, hub: WorkerHub, wakeups: Wakeups, clock: Clock, settings: EngineSettings
+        self, store: Store, hub: Workforce, wakeups: Wakeups, clock: Clock, settings: EngineSettings
     ) -> None:
         self._store = store
         self._hub = hub

@@ -11,7 +11,7 @@ from nice_operator.domain.task import ConcurrencyPolicy
 from nice_operator.engine import topics
 from nice_operator.engine.planning import plan_due
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.engine.workers import WorkerHub
+from nice_operator.engine.workforce import Workforce
 from nice_operator.ports import DueTask, FirePlan, Store, Wakeups
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Scheduler:
     def __init__(
         self,
         store: Store,
-        hub: WorkerHub,
+        hub: Workforce,
         wakeups: Wakeups,
         settings: EngineSettings,
         writing: asyncio.Lock,

@@ -7,7 +7,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from nice_operator.engine.dispatcher import Dispatcher
+from nice_operator.engine.external.dispatcher import ExternalDispatcher
+from nice_operator.engine.external.hub import ExternalHub
+from nice_operator.engine.external.keeper import ExternalKeeper
+from nice_operator.engine.external.liveness import SocketsAreLeases
 from nice_operator.engine.janitor import Janitor
+from nice_operator.engine.jobs import JobService
 from nice_operator.engine.logs import LogService
 from nice_operator.engine.loops import Health, Loop, Service
 from nice_operator.engine.reaper import Reaper
@@ -17,12 +22,15 @@ from nice_operator.engine.scheduler import Scheduler
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.engine.tasks import TaskService
 from nice_operator.engine.topics import WORKERS
+from nice_operator.engine.undeclared import Undeclared
 from nice_operator.engine.workers import WorkerHub
+from nice_operator.engine.workforce import Workforce
 from nice_operator.ports import Clock, Liveness, LogStore, Store, Wakeups
 
 
 class Engine:
-    """``tasks``, ``runs``, ``logs`` and ``workers`` are what doors call; they work from construction on.
+    """``tasks``, ``runs``, ``jobs``, ``logs``, ``workers`` (of pools), ``external`` (workers outside) and
+    ``workforce`` (both) are what doors call; they work from construction on.
     ``start`` sets the loops going, ``drain`` lets running work end, ``stop`` ends everything of its own."""
 
     def __init__(
@@ -42,16 +50,22 @@ class Engine:
         writing = asyncio.Lock()
         reports = Reports(store, logs, wakeups, jitter)
         self.workers = WorkerHub(store, reports, wakeups, clock, settings)
-        self.tasks = TaskService(store, self.workers, wakeups, settings, writing)
-        self.runs = RunService(store, self.workers, wakeups, clock, settings)
+        self.external = ExternalHub(store, reports, wakeups, clock, settings)
+        self.workforce = Workforce(self.workers, self.external)
+        self.tasks = TaskService(store, self.workforce, wakeups, settings, writing)
+        self.runs = RunService(store, self.workforce, wakeups, clock, settings)
+        undeclared = Undeclared(store, self.tasks, settings)
+        self.jobs = JobService(store, self.tasks, self.external, undeclared, wakeups, clock, settings)
         self.logs = LogService(store, logs, wakeups, settings)
         giving: list[Service] = [
-            Scheduler(store, self.workers, wakeups, settings, writing),
+            Scheduler(store, self.workforce, wakeups, settings, writing),
             Dispatcher(store, self.workers, reports, wakeups, settings),
+            ExternalDispatcher(store, self.external, wakeups, settings),
         ]
         tidying: list[Service] = [
-            Reaper(store, liveness, wakeups, clock, settings),
+            Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings),
             Janitor(store, logs, clock, settings),
+            ExternalKeeper(store, self.external, wakeups, clock, settings),
         ]
         self._giving = [Loop(service, clock) for service in giving]
         self._tidying = [Loop(service, clock) for service in tidying]
@@ -59,6 +73,7 @@ class Engine:
     async def start(self) -> None:
         """Begin to fire, to give out work and to tidy up; a server that only shows does none of it."""
         if not self.settings.view_only:
+            await self.external.recall()
             for loop in self._loops:
                 await loop.start()
 
@@ -70,17 +85,22 @@ class Engine:
         deadline = self.clock.monotonic() + timeout
         async with self.wakeups.subscribe(WORKERS) as changed:
             self.workers.drain_all()
-            while self.workers.busy:
+            while self.workforce.busy:
                 left = deadline - self.clock.monotonic()
                 if left <= 0:
                     return False
                 await changed.wait(min(left, self.settings.poll))
         return True
 
+    async def interrupt_external(self) -> None:
+        """Hand back what workers outside hold, so that it runs again."""
+        await self.external.interrupt()
+
     async def stop(self) -> None:
         """End the loops and the connections. Workers keep their runs and come back to the next operator."""
         for loop in self._loops:
             await loop.stop()
+        await self.external.close()
         await self.workers.close()
 
     def health(self) -> Mapping[str, bool]:

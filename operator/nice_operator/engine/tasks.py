@@ -20,7 +20,7 @@ from nice_operator.engine.explain import Explanation, explain
 from nice_operator.engine.planning import plan_put
 from nice_operator.engine.requests import annotation_key, checked_payload
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.engine.workers import WorkerHub
+from nice_operator.engine.workforce import Workforce
 from nice_operator.ports import NewRun, RunFilter, Store, Wakeups
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class TaskService:
     def __init__(
         self,
         store: Store,
-        hub: WorkerHub,
+        hub: Workforce,
         wakeups: Wakeups,
         settings: EngineSettings,
         writing: asyncio.Lock,
@@ -69,6 +69,16 @@ class TaskService:
             task = await self._store.put_task(put)
         self._wakeups.publish(topics.DUE, topics.TASKS)
         await self._run_if_asked(definition, task)
+        return task
+
+    async def put_new(self, definition: TaskDefinition) -> Task | None:
+        """Record a task that nobody declared, unless another one has its name: then nothing, and None."""
+        async with self._writing:
+            if await self._store.get_task(definition.namespace, definition.name) is not None:
+                return None
+            put = plan_put(definition, None, await self._store.now())
+            task = await self._store.put_task(put)
+        self._wakeups.publish(topics.DUE, topics.TASKS)
         return task
 
     async def delete(self, namespace: str, name: str) -> Task | None:

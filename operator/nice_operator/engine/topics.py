@@ -9,6 +9,8 @@ TASKS = "tasks"
 DUE = "due"
 RUNS = "runs"
 WORKERS = "workers"
+HOLDINGS = "holdings"
+"""What workers outside hold may have to end. Only the server whose connections they are needs to know."""
 
 
 def run(run_id: RunId) -> str:

@@ -54,7 +54,8 @@ def host_facts(host: Host) -> HostFacts:
 def chunk(lines: LogLines) -> LogChunk:
     """Log lines; a time beyond the calendar is brought back to it."""
     at = EPOCH + timedelta(microseconds=min(max(lines.at, 0), LAST_MICROSECOND))
-    return LogChunk(lines.first, lines.lines, at, lines.stream, lines.text)
+    shown = tuple(lines.shown) if lines.shown is not None and len(lines.shown) == lines.lines else None
+    return LogChunk(lines.first, lines.lines, at, lines.stream, lines.text, shown)
 
 
 def outcome(finish: Finish) -> Outcome:

@@ -36,8 +36,9 @@ class WorkerRun:
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A connected worker, for pages and programs. ``free`` is how many runs it asks for now; ``refusals``
-    are the tasks that do not want it for now, with their reasons."""
+    """A connected worker, for pages and programs. ``free`` is how many runs it asks for now; ``refusals`` are
+    the tasks that do not want it for now, with their reasons; ``queues`` those of external tasks that it
+    serves."""
 
     session: SessionId
     worker: str
@@ -49,6 +50,7 @@ class WorkerInfo:
     connected_at: datetime
     runs: tuple[WorkerRun, ...]
     refusals: Mapping[TaskVersion, str] = field(default_factory=dict)
+    queues: frozenset[str] = frozenset()
 
 
 class WorkerHub:

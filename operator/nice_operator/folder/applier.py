@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from nice_operator.domain.errors import InvalidInput, NiceError, Problem
+from nice_operator.domain.names import uid_of
 from nice_operator.domain.payload import dump_json
-from nice_operator.domain.task import TaskDefinition
+from nice_operator.domain.task import UNDECLARED, TaskDefinition
 from nice_operator.folder.catalogue import Catalogue, file_of
-from nice_operator.folder.reading import Identity, uid_of
+from nice_operator.folder.reading import Identity
 from nice_operator.folder.sink import TaskSink
 
 _log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Applier:
         """Ask the sink which of its tasks came from a folder. Raises NiceError."""
         for listed in await self._sink.list():
             identity = (listed.task.namespace, listed.task.name)
-            if listed.task.uid == uid_of(identity):
+            if listed.task.uid == uid_of(*identity) and listed.task.origin != UNDECLARED:
                 self._origins[identity] = listed.task.origin
 
     async def apply(self, catalogue: Catalogue, *, settle: float = SETTLE_SECONDS) -> Applied:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
-from uuid import UUID, uuid5
 
 from nice_operator.domain.errors import Problem
+from nice_operator.domain.names import uid_of
 from nice_operator.domain.task import TaskDefinition
 from nice_operator.folder.yaml_text import MOST_BYTES, Document, read_documents
 from nice_operator.resources import API_VERSION, GROUP, KIND, examine, path_of
@@ -18,8 +18,6 @@ Identity = tuple[str, str]
 
 NEXT_IF_CHANGED = 0
 """The generation that a folder gives; see TaskDefinition."""
-
-_TASKS_OF_FOLDERS = UUID("6a3e2a52-4f0b-5a0e-9d0c-6e6963650001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +34,6 @@ class FileReading:
     subjects: frozenset[Identity] = frozenset()
     notes: tuple[Problem, ...] = ()
     broken: bool = False
-
-
-def uid_of(identity: Identity) -> str:
-    """The uid of a task that comes from a folder: the same for the same namespace and name, for ever."""
-    return str(uuid5(_TASKS_OF_FOLDERS, "/".join(identity)))
 
 
 def read_file(file: FilePath, path: str) -> FileReading:
@@ -102,7 +95,7 @@ def _task(document: Document, value: Mapping[str, Any], path: str) -> FileReadin
         subjects = frozenset({reading.subject} if reading.subject else ())
         return FileReading(path, problems=problems, subjects=subjects, broken=True)
     identity = (reading.definition.namespace, reading.definition.name)
-    return FileReading(path, tasks=(replace(reading.definition, uid=uid_of(identity)),), problems=problems)
+    return FileReading(path, tasks=(replace(reading.definition, uid=uid_of(*identity)),), problems=problems)
 
 
 def _with_lines(problems: tuple[Problem, ...], document: Document) -> list[Problem]:

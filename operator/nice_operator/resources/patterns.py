@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-TASK_NAME = r"^[^\x00-\x20\x7f-\xa0]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0])?$"
+from nice_operator.domain import names
+
+TASK_NAME = names.TASK_NAME
 _UNIT = "(w|d|h|m|s|ms|(week|day|hr|hour|min|minute|sec|second|millisecond)s?)"
 _LENGTH = rf"([0-9]+([.][0-9]+)? *{_UNIT}(,| |and)*)+$"
 DURATION = rf"(?i)^ *{_LENGTH}"

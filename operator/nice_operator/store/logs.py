@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -102,8 +103,11 @@ def _row(run_id: RunId, attempt: int, chunk: LogChunk) -> dict[str, Any]:
         "at": to_micros(chunk.at),
         "stream": chunk.stream,
         "text": chunk.text,
+        "shown": None if chunk.shown is None else json.dumps(chunk.shown, ensure_ascii=False),
     }
 
 
 def _chunk(row: sa.Row[Any]) -> LogChunk:
-    return LogChunk(row.first, row.last - row.first + 1, from_micros(row.at), row.stream, row.text)
+    shown = None if row.shown is None else tuple(json.loads(row.shown))
+    lines = row.last - row.first + 1
+    return LogChunk(row.first, lines, from_micros(row.at), row.stream, row.text, shown)

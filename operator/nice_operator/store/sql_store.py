@@ -182,7 +182,9 @@ class SqlStore:
 
     async def unschedule(self, namespace: str, run_id: RunId, requester: Requester) -> bool:
         """T11 for a scheduled job."""
-        return await self.database.write(lambda tx: unschedule(tx, self._versions, namespace, run_id, requester))
+        return await self.database.write(
+            lambda tx: unschedule(tx, self._versions, namespace, run_id, requester)
+        )
 
     async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
         """T9, T10, T12."""

@@ -221,6 +221,7 @@ log_chunks = sa.Table(
     sa.Column("at", Micros, nullable=False),
     sa.Column("stream", word(16), nullable=False),
     sa.Column("text", Text, nullable=False),
+    sa.Column("shown", Text),  # a JSON array: what is read in place of each line
     sa.CheckConstraint("first >= 1 AND last >= first", name="range"),
     **ENGINE,
 )

@@ -19,7 +19,7 @@ from nice_operator.domain.errors import (
     TooMany,
     Unavailable,
 )
-from nice_operator.web.answers import json_response, page
+from nice_operator.web.answers import json_bytes, page
 from nice_operator.web.guard import Misdirected
 from nice_operator.web.keys import OPTIONS, REQUEST_ID
 
@@ -35,7 +35,9 @@ _STATUS: dict[type[NiceError], int] = {
     Unavailable: 503,
 }
 _RETRY_SECONDS = 2
-_PROGRAMS = ("/api/", "/task/", "/tasks", "/healthz", "/readyz")
+_PROGRAMS = (
+    "/api/", "/task/", "/tasks", "/schedule/", "/scheduled/", "/websocket", "/worker", "/healthz", "/readyz"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,12 @@ def answer(request: web.Request, refusal: Refusal) -> web.Response:
         context = {"refusal": refusal, "request_id": request.get(REQUEST_ID, "")}
         response = page(request, "error.html", context, status=refusal.status)
     else:
-        response = json_response(refusal.document(), status=refusal.status)
+        response = web.Response(
+            body=json_bytes(refusal.document()).rstrip(b"\n"),  # to the byte what node-workman's clients know
+            status=refusal.status,
+            content_type="application/json",
+            charset="utf-8",
+        )
     response.headers.update(refusal.headers)
     return response
 

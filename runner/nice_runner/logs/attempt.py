@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from nice_protocol.messages import LogEnd, LogLines
+from nice_runner.logs.serializer import OpenHelper, Serializer
 from nice_runner.logs.splitter import Piece, Splitter
 from nice_runner.logs.spool import Spool
 
@@ -15,11 +16,20 @@ STREAMS = ("stdout", "stderr")
 class AttemptLog:
     """Numbers the lines of an attempt and spools them, or counts what could not be kept.
 
-    ``limit`` is how many characters of one attempt are kept.
+    ``limit`` is how many characters of one attempt are kept. With ``open_helper`` the lines get the texts of
+    the task's own ``serialize_log_event`` on their way to the spool; ``changed`` is called when some arrive.
     """
 
-    def __init__(self, spool: Spool, limit: int) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        limit: int,
+        open_helper: OpenHelper | None = None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self.spool = spool
+        self._changed = changed
+        self._serializer = Serializer(open_helper, self._deliver, self.say) if open_helper else None
         self._splitters = {stream: Splitter() for stream in STREAMS}
         self._room = limit
         self._limit = limit
@@ -40,11 +50,28 @@ class AttemptLog:
         for stream, splitter in self._splitters.items():
             self._add(stream, splitter.flush())
 
+    def finish(self, done: Callable[[], None]) -> None:
+        """Nothing more is written; ``done`` is called when all lines are in the spool."""
+        self._end_streams()
+        if self._serializer is None:
+            done()
+        else:
+            self._serializer.finish(done)
+
+    def forget(self) -> None:
+        """Nobody wants it any more."""
+        if self._serializer is not None:
+            self._serializer.close()
+        self.spool.forget()
+
     def end(self) -> LogEnd:
         """Nothing more comes."""
+        self._end_streams()
+        return LogEnd(self._lines, not self._gaps, [list(gap) for gap in self._gaps])
+
+    def _end_streams(self) -> None:
         for stream, splitter in self._splitters.items():
             self._add(stream, splitter.end())
-        return LogEnd(self._lines, not self._gaps, [list(gap) for gap in self._gaps])
 
     def _add(self, stream: str, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
@@ -62,14 +89,27 @@ class AttemptLog:
 
     def _keep(self, stream: str, piece: Piece) -> None:
         now = time.time_ns() // 1000
-        if self.spool.put(LogLines(self._lines + 1, piece.lines, now, stream, piece.text)):
-            self._lines += piece.lines
+        chunk = LogLines(self._lines + 1, piece.lines, now, stream, piece.text)
+        self._lines += piece.lines
+        if self._serializer is None:
+            self._shelve(chunk)
         else:
-            self._drop(piece)
+            self._serializer.take(chunk)
+
+    def _deliver(self, chunk: LogLines) -> None:
+        self._shelve(chunk)
+        self._changed()
+
+    def _shelve(self, chunk: LogLines) -> None:
+        if not self.spool.put(chunk):
+            self._missing(chunk.first, chunk.first + chunk.lines - 1)
 
     def _drop(self, piece: Piece) -> None:
-        first, last = self._lines + 1, self._lines + piece.lines
-        self._lines = last
+        first = self._lines + 1
+        self._lines += piece.lines
+        self._missing(first, self._lines)
+
+    def _missing(self, first: int, last: int) -> None:
         if self._gaps and self._gaps[-1][1] == first - 1:
             self._gaps[-1][1] = last
         else:

@@ -52,7 +52,7 @@ class Spool:
 
     def put(self, chunk: LogLines) -> bool:
         """Keep a chunk until it is acknowledged. False: no room, it is gone."""
-        size = len(chunk.text) + OVERHEAD
+        size = len(chunk.text) + sum(map(len, chunk.shown or ())) + OVERHEAD
         if not self._budget.take(size):
             return False
         self._unsent.append(_Spooled(chunk, size))

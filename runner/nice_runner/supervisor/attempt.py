@@ -48,7 +48,7 @@ class Tools:
 
     may_run: Callable[[Assign, Callable[[str | None], None]], None]
     fork: Callable[[Assign, RunListener], Runner]
-    open_log: Callable[[], AttemptLog]
+    open_log: Callable[[Assign, Callable[[], None]], AttemptLog]
     changed: Callable[[Attempt], None]
     declined: Callable[[Attempt, str], None]
     freed: Callable[[Attempt], None]
@@ -61,7 +61,7 @@ class Attempt:
     def __init__(self, assign: Assign, tools: Tools) -> None:
         self.assign = assign
         self.phase = Phase.STARTING
-        self.log = tools.open_log()
+        self.log = tools.open_log(assign, lambda: tools.changed(self))
         self.discarded = False
         self._tools = tools
         self._finish: Finish | None = None
@@ -124,7 +124,7 @@ class Attempt:
     def discard(self) -> None:
         """It is not ours any more: stop it and say nothing."""
         self.discarded = True
-        self.log.spool.forget()
+        self.log.forget()
         self._stop(Cause.DISCARD, AT_ONCE if self.phase is Phase.STARTING else None)
 
     def cancel(self) -> None:
@@ -214,7 +214,7 @@ class Attempt:
         if self.phase is Phase.STARTING and not self.discarded:
             self._fork()
         elif not self.discarded:
-            self._report(ending)
+            self._conclude(ending)
         if self._process is None:
             self._tools.freed(self)
 
@@ -223,9 +223,12 @@ class Attempt:
             self._forks += 1
             self._process = self._tools.fork(self.assign, self)
 
-    def _report(self, ending: Ending) -> None:
+    def _conclude(self, ending: Ending) -> None:
         if ending.survivors and ending.cause is None:
             self._say(f"{ending.survivors} processes that the run left behind were killed")
+        self.log.finish(lambda: self._report(ending))
+
+    def _report(self, ending: Ending) -> None:
         self.phase = Phase.FINISHED
         verdict = judge(ending, program="command" in self.assign.execution, timeout=self.assign.timeout)
         self._finish = _finish(self.assign, verdict, ending, self.log.end())

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nice_protocol.messages import Assign
@@ -20,6 +21,7 @@ from nice_runner.process.zygote import ZygotePlan, ZygoteProcess
 from nice_runner.supervisor.attempt import Runner, Tools
 from nice_runner.supervisor.departure import Departure, Patience
 from nice_runner.supervisor.eligibility import Eligibility
+from nice_runner.supervisor.hooks import SERIALIZE_LOG_EVENT, may_define
 from nice_runner.supervisor.job import job_document
 from nice_runner.supervisor.worker import Identity, Worker
 
@@ -27,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 """How often leases are watched and unfinished lines are shown."""
+
+
+HELPER_OVERTIME = 60.0
+"""Seconds that a log's helper may live longer than its run."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,15 @@ def _make_worker(identity: Identity, zygote: ZygoteProcess, task_path: str, boun
     ) -> Helper:
         return Helper(zygote, job_document(assign, task_path, helper=True), lifetime, on_answer, on_end)
 
+    def open_log(assign: Assign, changed: Callable[[], None]) -> AttemptLog:
+        serializes = may_define(assign.execution, SERIALIZE_LOG_EVENT, task_path)
+        helper = partial(open_helper, assign, assign.timeout + assign.grace + HELPER_OVERTIME)
+        return AttemptLog(Spool(budget), bounds.limit, helper if serializes else None, changed)
+
     tools = Tools(
         may_run=Eligibility(open_helper, task_path, asyncio.get_running_loop().time).ask,
         fork=fork,
-        open_log=lambda: AttemptLog(Spool(budget), bounds.limit),
+        open_log=open_log,
         changed=lambda attempt: worker.talk(attempt),
         declined=lambda attempt, why: worker.declined(attempt, why),
         freed=lambda attempt: worker.freed(attempt),

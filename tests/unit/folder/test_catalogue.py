@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from nice_operator.domain.names import uid_of
 from nice_operator.folder import lint_paths, render_json, render_text
 from nice_operator.folder.catalogue import catalogue_of
-from nice_operator.folder.reading import FileReading, read_text, uid_of
+from nice_operator.folder.reading import FileReading, read_text
 
 GOOD = """\
 apiVersion: nicecommander.dev/v1beta1
@@ -30,7 +31,7 @@ def test_documents_of_several_files_join() -> None:
 
     assert set(found.tasks) == {("default", "a"), ("default", "b"), ("default", "c")}
     assert found.tasks["default", "b"].origin == "x.yaml:6"
-    assert found.tasks["default", "b"].uid == uid_of(("default", "b"))
+    assert found.tasks["default", "b"].uid == uid_of("default", "b")
     assert not found.problems
 
 

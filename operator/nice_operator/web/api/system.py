@@ -40,7 +40,7 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def workers(request: web.Request) -> web.Response:
     """Workers that are connected now."""
-    return json_response({"workers": [worker_document(w) for w in request.app[ENGINE].workers.list()]})
+    return json_response({"workers": [worker_document(w) for w in request.app[ENGINE].workforce.list()]})
 
 
 async def definitions(request: web.Request) -> web.Response:
@@ -55,9 +55,11 @@ async def changes(request: web.Request) -> web.StreamResponse:
 
 
 async def _changes(engine: Engine, definitions: Definitions) -> AsyncGenerator[Event]:
-    yield Event("ready", {})
     broken = list(definitions.broken())
     async with engine.wakeups.subscribe("tasks", "runs", "workers") as subscription:
+        yield Event(
+            "ready", {}
+        )  # after subscribing, so that nothing falls between its look and our first hint
         while True:
             woken = await subscription.wait(LOOK_SECONDS)
             before, broken = broken, list(definitions.broken())

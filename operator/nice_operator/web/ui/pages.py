@@ -45,7 +45,7 @@ async def run_page(request: web.Request) -> web.Response:
 
 async def workers_page(request: web.Request) -> web.Response:
     """Workers that are connected."""
-    workers = request.app[ENGINE].workers.list()
+    workers = request.app[ENGINE].workforce.list()
     return page(request, "workers.html", {"here": "/ui/workers", "workers": workers})
 
 

@@ -1,0 +1,20 @@
+"""What people read in place of a log line, where the task has words of its own for it.
+
+Revision ID: 0003
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from nice_operator.store.columns import Text
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("log_chunks", sa.Column("shown", Text, nullable=True))

@@ -1,0 +1,71 @@
+"""What both doors ask of the engine: run a job to its end, schedule one, take one back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from nice_operator.domain.errors import NotFound, Unavailable
+from nice_operator.domain.run import Requester, Run
+from nice_operator.domain.task import Task
+from nice_operator.engine.runs import RunRequest
+from nice_operator.engine.service import Engine
+from nice_operator.web.options import WebOptions
+from nice_operator.web.requests import parse_run_id
+
+WAIT_SECONDS = 15.0
+"""How long one wait for a run's end lasts before we look whether the caller is still there."""
+OUTAGE_SECONDS = 0.5
+
+
+class Calls:
+    """The engine, as one caller of the job API sees it."""
+
+    def __init__(self, engine: Engine, options: WebOptions, requester: Requester) -> None:
+        self._engine = engine
+        self._options = options
+        self._requester = requester
+
+    async def names(self) -> Sequence[str]:
+        """The names that can be processed now."""
+        return await self._engine.jobs.names(self._options.namespace)
+
+    async def known(self, name: str) -> Task | None:
+        """The task of that name, if there is one now."""
+        return await self._engine.jobs.known(self._options.namespace, name)
+
+    async def task(self, name: str) -> Task:
+        """The task of that name, waiting for somebody to bring it. Raises NotFound."""
+        wait = self._options.unknown_name_wait.total_seconds()
+        return await self._engine.jobs.task(self._options.namespace, name, wait)
+
+    async def submit(self, task: Task, payload: str | None, key: str | None = None) -> Run:
+        """Record a request."""
+        wanted = RunRequest(task, payload, self._requester, idempotency_key=key)
+        return (await self._engine.runs.request(wanted)).run
+
+    async def end_of(self, run: Run, listening: Callable[[], bool]) -> Run:
+        """The run at its end, or as it stands when nobody listens any more: that cancels nothing. An outage
+        of the database is waited out."""
+        while not run.state.final and listening():
+            try:
+                run = await self._engine.runs.wait(run.id, WAIT_SECONDS)
+            except Unavailable:
+                await self._engine.clock.sleep(OUTAGE_SECONDS)
+        return run
+
+    async def schedule(self, when: datetime, name: str, payload: str | None, key: str | None = None) -> Run:
+        """Record a job for a moment; a past one runs at once."""
+        task = await self._engine.jobs.task_for_later(self._options.namespace, name)
+        wanted = RunRequest(
+            task, payload, self._requester, idempotency_key=key, available_at=when, scheduled=True
+        )
+        return (await self._engine.runs.request(wanted)).run
+
+    async def unschedule(self, job: object) -> bool:
+        """Take back a scheduled job; False for whatever is not the id of one that waits."""
+        try:
+            run_id = parse_run_id(job if isinstance(job, str) else "")
+        except NotFound:
+            return False
+        return await self._engine.jobs.unschedule(self._options.namespace, run_id, self._requester)

@@ -1,0 +1,121 @@
+"""``/websocket``: the four actions of the job API on one connection, answered in the order the jobs end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from uuid import uuid4
+
+from aiohttp import web
+
+from nice_operator.domain.errors import InvalidInput, TooMany
+from nice_operator.domain.run import Run
+from nice_operator.domain.strict_json import dump_json
+from nice_operator.domain.task import Task
+from nice_operator.web.errors import refusal_of
+from nice_operator.web.routing import Access, Route
+from nice_operator.web.workman.calls import Calls
+from nice_operator.web.workman.client_messages import (
+    Action,
+    GetTasks,
+    Request,
+    RunTask,
+    ScheduleTask,
+    Unknown,
+    UnscheduleTask,
+    read_request,
+)
+from nice_operator.web.workman.http import calls
+from nice_operator.web.workman.moments import parse_when
+from nice_operator.web.workman.results import bad_message, bounded, error_text, refusal_of_run, reply
+from nice_operator.web.workman.sockets import Conversation, conversation
+
+MOST_IN_FLIGHT = 10_000
+"""Jobs that one connection can wait for at a time."""
+
+
+async def serve_client(request: web.Request) -> web.StreamResponse:
+    """Serve one client until its socket ends. Its jobs go on without it."""
+    async with conversation(request) as talk:
+        client = _Client(calls(request), talk)
+        try:
+            async for text in talk.texts():
+                await client.take(text)
+        finally:
+            for task in tuple(talk.tasks):
+                task.cancel()
+    return talk.socket
+
+
+class _Client:
+    """One connection's requests."""
+
+    def __init__(self, api: Calls, talk: Conversation) -> None:
+        self._api = api
+        self._talk = talk
+
+    async def take(self, text: str | InvalidInput) -> None:
+        """Carry out one message. A job is recorded in the order it came, and waited for beside the others."""
+        try:
+            if isinstance(text, InvalidInput):
+                raise text
+            request = read_request(text)
+        except InvalidInput as error:
+            self._talk.outbox.send(bad_message(error))
+            return
+        if isinstance(request.action, RunTask):
+            await self._begin(request, request.action)
+        else:
+            await self._answer(request.nonce, self._quick(request))
+
+    async def _begin(self, request: Request, job: RunTask) -> None:
+        try:
+            if len(self._talk.tasks) >= MOST_IN_FLIGHT:
+                raise TooMany(f"{MOST_IN_FLIGHT} jobs of this connection are under way; wait for some to end")
+            bounded(job.options)
+            task = await self._api.known(job.name)
+        except Exception as error:
+            self._refuse(request.nonce, error)
+        else:
+            self._talk.spawn(self._answer(request.nonce, self._run(task, job)))
+
+    async def _run(self, task: Task | None, job: RunTask) -> str | None:
+        task = task or await self._api.task(job.name)
+        run = await self._api.submit(task, job.options)
+        run = await self._api.end_of(run, lambda: not self._talk.socket.closed)
+        return _result(run)
+
+    async def _quick(self, request: Request) -> str:
+        if request.wrong is not None:
+            raise request.wrong
+        return dump_json(await self._document(request.action))
+
+    async def _document(self, action: Action | None) -> object:
+        match action:
+            case GetTasks():
+                return list(await self._api.names())
+            case ScheduleTask(when, name, options):
+                run = await self._api.schedule(parse_when(when), name, bounded(options))
+                return {"id": str(run.id)}
+            case UnscheduleTask(id_):
+                return {"found": await self._api.unschedule(id_)}
+            case Unknown(name):
+                return {"error": f"Bad request, unknown action {name}"}
+        raise AssertionError(f"{action} is carried out elsewhere")
+
+    async def _answer(self, nonce: str | None, result: Awaitable[str | None]) -> None:
+        try:
+            self._talk.outbox.send(reply(nonce, await result))
+        except Exception as error:
+            self._refuse(nonce, error)
+
+    def _refuse(self, nonce: str | None, error: Exception) -> None:
+        refusal = refusal_of(error, uuid4().hex[:12])
+        self._talk.outbox.send(reply(nonce, error_text(refusal)))
+
+
+def _result(run: Run) -> str | None:
+    refusal = refusal_of_run(run)
+    return run.result if refusal is None else error_text(refusal)
+
+
+CLIENT_SOCKET = Route("GET", "/websocket", serve_client, Access.READ, streams=True)
