@@ -13,7 +13,8 @@ from nice_runner.lock import LockHeld, take_lock
 from nice_runner.process.zygote import ZygotePlan
 from nice_runner.settings import BadSettings, Settings, read_settings
 from nice_runner.supervisor.departure import Patience
-from nice_runner.supervisor.life import LogBounds, live
+from nice_runner.supervisor.job import Surroundings
+from nice_runner.supervisor.life import Terms, live
 from nice_runner.supervisor.worker import Identity
 
 EX_USAGE, EX_LOCKED = 2, 3
@@ -43,9 +44,10 @@ def _work(settings: Settings) -> None:
     identity = Identity(settings.worker_name, settings.pool, settings.slots, dict(settings.labels))
     held = _lock(settings, identity)
     plan = ZygotePlan(settings.runner_environment, settings.preload, settings.task_path, held)
-    bounds = LogBounds(settings.log_budget, settings.log_limit)
+    surroundings = Surroundings(settings.task_path, settings.unhandled_errors)
+    terms = Terms(surroundings, settings.log_budget, settings.log_limit)
     patience = Patience(settings.drain_seconds, settings.alone_seconds)
-    asyncio.run(live(identity, _link(settings), plan, bounds, patience))
+    asyncio.run(live(identity, _link(settings), plan, terms, patience))
 
 
 def _link(settings: Settings) -> Link:

@@ -23,6 +23,8 @@ the helper beside it."""
 
 OWN_DESCRIPTORS = 64
 
+UNHANDLED_ERRORS = ("Strict", "Warn", "Ignore")
+
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -33,7 +35,8 @@ class BadSettings(Exception):
 @dataclass(frozen=True)
 class Settings:
     """How this worker lives. ``data`` is the data directory of the dev mode, whose lock it takes; without
-    it ``operator_url`` says where to connect. Durations are seconds, sizes bytes."""
+    it ``operator_url`` says where to connect. Durations are seconds, sizes bytes.
+    ``unhandled_errors`` is for tasks that choose none."""
 
     data: Path | None
     operator_url: str
@@ -48,6 +51,7 @@ class Settings:
     alone_seconds: float
     log_budget: int
     log_limit: int
+    unhandled_errors: str
 
     @property
     def operator_socket(self) -> Path | None:
@@ -76,6 +80,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         alone_seconds=read.number("NICE_ALONE_SECONDS", 600, 0, 86400 * 366),
         log_budget=int(read.number("NICE_LOG_BUDGET_BYTES", 32 * MIB, MIB, 1 << 40, whole=True)),
         log_limit=int(read.number("NICE_LOG_LIMIT_BYTES", 100 * MIB, 1, 1 << 40, whole=True)),
+        unhandled_errors=read.word("NICE_UNHANDLED_ERRORS", UNHANDLED_ERRORS, "Warn"),
     )
     if data is not None and not data.is_dir():
         read.mistakes.append(f"--data {data}: expected a directory, found none; start the operator first")
@@ -139,6 +144,12 @@ class _Reader:
             f"{name}: expected unix:///path, ws://host or wss://host, found {text!r}; or give --data DIR"
         )
         return ""
+
+    def word(self, name: str, known: Sequence[str], default: str) -> str:
+        text = self._environ.get(name) or default
+        if text not in known:
+            self.mistakes.append(f"{name}: expected one of {', '.join(known)}, found {text!r}")
+        return text
 
     def labels(self, name: str) -> dict[str, str]:
         labels = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nice_operator.domain.ids import RunId, uuid7
 from nice_operator.ports import LogChunk
 from tests.support.stores import StoreHarness
@@ -35,6 +37,14 @@ async def test_reading_goes_on_inside_a_chunk_and_stops_at_the_wanted_size(harne
     assert [chunk.first for chunk in found] == [3, 5]
     assert len(await harness.store.logs.read(run, 1, after=3, max_bytes=1)) == 1
     assert await harness.store.logs.read(run, 1, after=10, max_bytes=25) == ()
+
+
+async def test_what_is_shown_in_place_of_lines_is_kept_beside_them(harness: StoreHarness) -> None:
+    run = RunId(uuid7())
+    chunk = replace(_chunk(harness, 1, "a\nb\n"), shown=('line "a"\n\u2028 é', ""))
+    await harness.store.logs.append(run, 1, [chunk, _chunk(harness, 3, "c\n")])
+
+    assert [found.shown for found in await harness.store.logs.read(run, 1, 0, 100)] == [chunk.shown, None]
 
 
 async def test_attempts_and_runs_have_logs_of_their_own(harness: StoreHarness) -> None:

@@ -147,6 +147,7 @@ def chunk_document(chunk: LogChunk) -> dict[str, Any]:
         "at": stamp(chunk.at),
         "stream": chunk.stream,
         "text": chunk.text,
+        **({} if chunk.shown is None else {"shown": list(chunk.shown)}),
     }
 
 

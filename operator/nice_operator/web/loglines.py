@@ -16,18 +16,24 @@ from nice_operator.web.ansi import (
     parse,
     strip_escapes,
 )
+from nice_operator.web.logformat import Reader
 from nice_operator.web.text import visible
+
+INDENT = "\n" + " " * 32
+"""Further lines of a text that the task made of one line: under its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One numbered line. ``cut``: it was too long, the next line of this stream continues it."""
+    """One numbered line. ``cut``: it was too long, the next line of this stream continues it. ``shown``: the
+    task's own text for it."""
 
     number: int
     at: datetime
     stream: str
     text: str
     cut: bool = False
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +51,35 @@ def lines_of(chunk: LogChunk, after: int = 0) -> Iterator[Line]:
     for offset, text in enumerate(texts):
         number = chunk.first + offset
         if number > after:
-            yield Line(number, chunk.at, chunk.stream, text, cut and offset == len(texts) - 1)
+            shown = chunk.shown[offset] if chunk.shown is not None else None
+            yield Line(number, chunk.at, chunk.stream, text, cut and offset == len(texts) - 1, shown)
 
 
 class Parts:
     """Long lines come in parts; a sequence cut in two is put together again. One per attempt, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Reader = str) -> None:
+        self._read = read
         self._open: dict[str, str] = {}
 
     def text_of(self, line: Line) -> str:
-        """The text of ``line``, after what the part before it left open."""
+        """What is read in place of ``line``; of a part, its text after what the part before it left open."""
+        if line.shown is not None:
+            return line.shown
         text = self._open.pop(line.stream, "") + line.text
         if line.cut:
             self._open[line.stream] = open_sequence(text)
-        return text
+        return text if line.stream == "system" else self._read(text)
 
 
-def formatted(chunks: Iterable[LogChunk]) -> Iterator[str]:
+def formatted(chunks: Iterable[LogChunk], parts: Parts | None = None) -> Iterator[str]:
     """Each line with its time (UTC) and stream, without escapes, as a terminal would have left it."""
-    parts = Parts()
+    parts = parts or Parts()
     for chunk in chunks:
         stamp = chunk.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{chunk.at.microsecond // 1000:03d}Z"
         for line in lines_of(chunk):
             shown = visible(collapse_returns(strip_escapes(parts.text_of(line))))
-            yield f"{stamp} {chunk.stream:<6} {shown}\n"
+            yield f"{stamp} {chunk.stream:<6} {shown.replace(chr(10), INDENT)}\n"
 
 
 @dataclass(slots=True)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import orjson
 
 from nice_protocol.messages import Assign
 
-DEFAULT_UNHANDLED = "Warn"
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every task of this worker finds: the folder first on its import path (or ""), and the policy for
+    unhandled errors of those that choose none."""
+
+    task_path: str
+    unhandled_errors: str
 
 
-def job_document(assign: Assign, task_path: str, *, helper: bool = False) -> bytes:
+def job_document(assign: Assign, surroundings: Surroundings, *, helper: bool = False) -> bytes:
     """The JSON, without a line break, that the runner reads once its gate is open. A ``helper`` answers
     questions about the task; it does not run it, so the payload is none of its business."""
     return orjson.dumps(
@@ -18,8 +27,8 @@ def job_document(assign: Assign, task_path: str, *, helper: bool = False) -> byt
             "helper": helper,
             "execution": assign.execution,
             "payload": "null" if helper else assign.payload,
-            "env": {**assign.env, **_own_variables(assign, task_path)},
-            "unhandled": assign.unhandled_errors or DEFAULT_UNHANDLED,
+            "env": {**assign.env, **_own_variables(assign, surroundings.task_path)},
+            "unhandled": assign.unhandled_errors or surroundings.unhandled_errors,
         }
     )
 

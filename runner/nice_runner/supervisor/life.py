@@ -22,7 +22,7 @@ from nice_runner.supervisor.attempt import Runner, Tools
 from nice_runner.supervisor.departure import Departure, Patience
 from nice_runner.supervisor.eligibility import Eligibility
 from nice_runner.supervisor.hooks import SERIALIZE_LOG_EVENT, may_define
-from nice_runner.supervisor.job import job_document
+from nice_runner.supervisor.job import Surroundings, job_document
 from nice_runner.supervisor.worker import Identity, Worker
 
 logger = logging.getLogger(__name__)
@@ -36,20 +36,20 @@ HELPER_OVERTIME = 60.0
 
 
 @dataclass(frozen=True)
-class LogBounds:
-    """Characters of log: unacknowledged by the operator, over all runs; kept of one attempt."""
+class Terms:
+    """What all runs have in common. Characters of log: ``log_budget`` unacknowledged by the operator, over
+    all runs; ``log_limit`` kept of one attempt."""
 
-    budget: int
-    limit: int
+    surroundings: Surroundings
+    log_budget: int
+    log_limit: int
 
 
-async def live(
-    identity: Identity, link: Link, plan: ZygotePlan, bounds: LogBounds, patience: Patience
-) -> None:
+async def live(identity: Identity, link: Link, plan: ZygotePlan, terms: Terms, patience: Patience) -> None:
     """Work until there is a reason to end, and leave no process behind."""
     zygote = ZygoteProcess(plan)
     zygote.start()
-    worker = _make_worker(identity, zygote, plan.code, bounds)
+    worker = _make_worker(identity, zygote, terms)
     departure = Departure(worker, patience)
     _listen_to_signals(departure)
     async with _background(link.run(worker), _beat(worker), _tick(worker)):
@@ -58,21 +58,23 @@ async def live(
     logger.info("ended")
 
 
-def _make_worker(identity: Identity, zygote: ZygoteProcess, task_path: str, bounds: LogBounds) -> Worker:
-    budget = Budget(bounds.budget)
+def _make_worker(identity: Identity, zygote: ZygoteProcess, terms: Terms) -> Worker:
+    budget = Budget(terms.log_budget)
+    surroundings = terms.surroundings
+    task_path = surroundings.task_path
 
     def fork(assign: Assign, listener: RunListener) -> Runner:
-        return RunProcess(zygote, job_document(assign, task_path), listener)
+        return RunProcess(zygote, job_document(assign, surroundings), listener)
 
     def open_helper(
         assign: Assign, lifetime: float, on_answer: Callable[[Answer], None], on_end: Callable[[], None]
     ) -> Helper:
-        return Helper(zygote, job_document(assign, task_path, helper=True), lifetime, on_answer, on_end)
+        return Helper(zygote, job_document(assign, surroundings, helper=True), lifetime, on_answer, on_end)
 
     def open_log(assign: Assign, changed: Callable[[], None]) -> AttemptLog:
         serializes = may_define(assign.execution, SERIALIZE_LOG_EVENT, task_path)
         helper = partial(open_helper, assign, assign.timeout + assign.grace + HELPER_OVERTIME)
-        return AttemptLog(Spool(budget), bounds.limit, helper if serializes else None, changed)
+        return AttemptLog(Spool(budget), terms.log_limit, helper if serializes else None, changed)
 
     tools = Tools(
         may_run=Eligibility(open_helper, task_path, asyncio.get_running_loop().time).ask,

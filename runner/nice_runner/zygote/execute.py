@@ -59,7 +59,9 @@ def _call(run: Callable[[Any], Any], payload: str, handle: Optional[unhandled.Ha
 
     async def outcome() -> Any:
         unhandled.install_in_loop(asyncio.get_running_loop(), handle)
-        return await value
+        result = await value
+        unhandled.report_forgotten_tasks(asyncio.get_running_loop())
+        return result
 
     return asyncio.run(outcome())
 

@@ -48,6 +48,20 @@ def install_in_loop(loop: Any, handle: Optional[Handle]) -> None:
     loop.set_exception_handler(on_error)
 
 
+def report_forgotten_tasks(loop: Any) -> None:
+    """Tell the loop's handler of tasks that failed, were never awaited, and that nobody would hear of: Python
+    tells when such a task is destroyed, and this process ends without destroying what it still holds."""
+    import asyncio
+    import gc
+
+    gc.collect()  # those in cycles tell by themselves
+    for thing in gc.get_objects():
+        if issubclass(type(thing), asyncio.Task) and thing.done() and getattr(thing, "_log_traceback", False):
+            thing._log_traceback = False
+            context = {"message": "Task exception was never retrieved", "task": thing}
+            loop.call_exception_handler({**context, "exception": thing.exception()})
+
+
 def _fail(channel: ResultChannel, error: Optional[BaseException], where: str) -> None:
     failures.complain(f"unhandled error: {where}")
     kind, message = "", where

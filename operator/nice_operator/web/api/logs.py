@@ -13,7 +13,8 @@ from nice_operator.web.api.runs import run_of
 from nice_operator.web.documents import chunk_document, run_document
 from nice_operator.web.follow import follow_events, position_of
 from nice_operator.web.keys import ENGINE
-from nice_operator.web.loglines import formatted
+from nice_operator.web.logformat import reader_of
+from nice_operator.web.loglines import Parts, formatted
 from nice_operator.web.requests import integer
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.sse import stream
@@ -50,16 +51,18 @@ async def log_page(request: web.Request) -> web.Response:
 
 async def raw_log(request: web.Request) -> web.StreamResponse:
     """The log byte for byte as its run wrote it, both streams in the order they came."""
-    return await _download(request, "raw.log", lambda chunks: (chunk.text for chunk in chunks))
+    return await _download(request, await run_of(request), "raw.log", lambda cs: (chunk.text for chunk in cs))
 
 
 async def formatted_log(request: web.Request) -> web.StreamResponse:
-    """The log to read: times, streams, no escapes, progress bars as they ended."""
-    return await _download(request, "log.txt", formatted)
-
-
-async def _download(request: web.Request, suffix: str, write: Writer) -> web.StreamResponse:
+    """The log to read: times, streams, no escapes, progress bars as they ended, JSON lines in words, or what
+    the task itself makes of its lines."""
     run = await run_of(request)
+    parts = Parts(reader_of(await request.app[ENGINE].runs.manifest_of(run)))
+    return await _download(request, run, "log.txt", lambda chunks: formatted(chunks, parts))
+
+
+async def _download(request: web.Request, run: Run, suffix: str, write: Writer) -> web.StreamResponse:
     attempt = attempt_number(request, run)
     response = web.StreamResponse(headers=attachment(f"{run.task}-{run.id}-{attempt}-{suffix}"))
     response.content_type = "text/plain"

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Attempt, LogSummary, Run
 from nice_operator.engine.service import Engine
 from nice_operator.ports import LogChunk
 from nice_operator.web.follow import Position, follow_attempts
-from nice_operator.web.loglines import Line, StyledLine, Styler, lines_of
+from nice_operator.web.logformat import reader_of
+from nice_operator.web.loglines import Line, Parts, StyledLine, Styler, lines_of
 from nice_operator.web.sse import Event
 
 TAIL = 1000
@@ -50,20 +50,27 @@ class LogView:
 
 
 async def read_log(
-    engine: Engine, run_id: RunId, attempt: int, summary: LogSummary | None, after: int | None
+    engine: Engine, run: Run, attempt: int, summary: LogSummary | None, after: int | None
 ) -> LogView:
     """The last lines of an ended log, the first ones of a live one, or those after a line asked for."""
     begin = after if after is not None else max(0, summary.lines - TAIL) if summary else 0
-    chunks = await engine.logs.read(run_id, attempt, begin, FIRST_BYTES)
+    chunks = await engine.logs.read(run.id, attempt, begin, FIRST_BYTES)
     lines = [line for chunk in chunks for line in lines_of(chunk, begin)][:TAIL]
-    shown = _style(lines, summary.gaps if summary else (), begin)
+    styler = await styler_of(engine, run)
+    shown = _style(lines, summary.gaps if summary else (), begin, styler)
     end = lines[-1].number if lines else begin
     last = max(chunks[-1].last if chunks else 0, summary.lines if summary else 0)
     return LogView(shown, lines[0].number if lines else 1, end, last > end)
 
 
-def _style(lines: Sequence[Line], gaps: Sequence[tuple[int, int]], begin: int) -> list[ShownLine]:
-    styler = Styler()
+async def styler_of(engine: Engine, run: Run) -> Styler:
+    """For one attempt of ``run``, its lines read as the task says."""
+    return Styler(parts=Parts(reader_of(await engine.runs.manifest_of(run))))
+
+
+def _style(
+    lines: Sequence[Line], gaps: Sequence[tuple[int, int]], begin: int, styler: Styler
+) -> list[ShownLine]:
     shown: list[ShownLine] = []
     before = begin
     for line in lines:
@@ -96,20 +103,18 @@ def summary_of(run: Run, attempts: Sequence[Attempt], number: int) -> LogSummary
     return own or (run.log if number == run.attempt else None)
 
 
-async def live_events(
-    engine: Engine, run_id: RunId, start: Position, *, pinned: bool
-) -> AsyncGenerator[Event]:
+async def live_events(engine: Engine, run: Run, start: Position, *, pinned: bool) -> AsyncGenerator[Event]:
     """``lines`` as they come, then ``end`` with the words about completeness."""
-    styler, number = Styler(), start.attempt
-    async for attempt, chunk in follow_attempts(engine, run_id, start, pinned=pinned):
+    styler, number = await styler_of(engine, run), start.attempt
+    async for attempt, chunk in follow_attempts(engine, run.id, start, pinned=pinned):
         begin = start.line if attempt == start.attempt else 0
         documents = _line_documents(chunk, styler, begin)
         if attempt != number:
-            styler, number = Styler(), attempt
+            styler, number = await styler_of(engine, run), attempt
             documents.insert(0, [0, "gap", f"Attempt {attempt}"])
         yield Event("lines", documents, str(Position(attempt, chunk.last)))
-    run = await engine.runs.get(run_id)
-    summary = summary_of(run, await engine.runs.attempts(run_id), number)
+    run = await engine.runs.get(run.id)
+    summary = summary_of(run, await engine.runs.attempts(run.id), number)
     yield Event("end", {"words": completeness(summary, run.state.final)})
 
 

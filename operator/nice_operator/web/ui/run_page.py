@@ -39,7 +39,7 @@ async def show_run(
     number = attempt_number(request, run)
     summary = summary_of(run, attempts, number)
     after = integer(request, "after", -1, -1, MAX_LINE)
-    log = await read_log(engine, run.id, number, summary, None if after < 0 else after)
+    log = await read_log(engine, run, number, summary, None if after < 0 else after)
     done = summary is not None or run.state.final
     context: dict[str, Any] = {
         "run": run,
@@ -66,7 +66,7 @@ async def log_events(request: web.Request) -> web.StreamResponse:
     run = await run_of(request)
     engine = request.app[ENGINE]
     start = position_of(request, attempt_number(request, run))
-    lines = live_events(engine, run.id, start, pinned="attempt" in request.query)
+    lines = live_events(engine, run, start, pinned="attempt" in request.query)
     return await stream(request, _merged(lines, _state_changes(engine, run)))
 
 
