@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SETUP  := $(PYTHON) tools/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench setup clean
+.PHONY: help run test check format chaos bench setup clean
 
 help: ## this list
 	@echo 'Nice Commander for Kubernetes'
@@ -42,6 +42,10 @@ format: ## write the code in the house style
 	@$(SETUP) dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+chaos: ## 200 workers, 10,000 jobs, and a server: killed at random, nothing lost (minutes)
+	@$(SETUP) test
+	@NICE_CHAOS=full $(BIN)/python -m pytest tests/acceptance/test_chaos.py $(ARGS)
 
 bench: ## the figures of the README, on this machine: make bench [ARGS=--only=api]
 	@$(SETUP) test

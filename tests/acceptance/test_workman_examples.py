@@ -30,7 +30,9 @@ def product(tmp_path: Path) -> Iterator[Product]:
 def worker(product: Product) -> Iterator[subprocess.Popen[str]]:
     """``node worker.js``, connected."""
     address = product.base.replace("http", "ws", 1) + "/worker"
-    process = subprocess.Popen(["node", "worker.js", address], cwd=EXAMPLES, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        ["node", "worker.js", address], cwd=EXAMPLES, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "connected\n"

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientWebSocketResponse, TCPConnector, WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
 
 from nice_operator.bootstrap.clock import SystemClock
@@ -147,11 +147,11 @@ async def workman_server(
     store = await SqlStore.open(path, read_spec=spec_from_manifest, clock=clock)
     wanted = EngineSettings(**(QUICK | settings))
     engine = Engine(store, store.logs, LocalWakeups(), Known(), SystemClock(), wanted)
-    options = WebOptions(unknown_name_wait=timedelta(seconds=unknown_name_wait))
+    options = WebOptions(unknown_name_wait=timedelta(seconds=unknown_name_wait), view_only=wanted.view_only)
     server = TestServer(make_app(engine, None, options), host="127.0.0.1")
     await server.start_server(**{k: v for k, v in RUNNER_OPTIONS.items() if k != "access_log"})
     await engine.start()
-    client: TestClient[Any, Any] = TestClient(server)
+    client: TestClient[Any, Any] = TestClient(server, connector=TCPConnector(limit=0))
     found = WorkmanServer(engine, store, clock, client)
     try:
         yield found

@@ -88,8 +88,8 @@ class JobService:
     async def register(self, worker: ExternalWorker, name: str) -> None:
         """A worker says that it can do ``name``. What somebody declared to run elsewhere gives it nothing to
         do: its runs wait in another queue. Raises InvalidInput for a name that no task can have, Forbidden
-        for one that runs elsewhere, NotFound for one that nobody declared where that is needed (it is served all
-        the same, once it is declared)."""
+        for one that runs elsewhere, NotFound for one that nobody declared where that is needed (it is
+        served all the same, once it is declared)."""
         task = await self._undeclared.ensure(worker.namespace, name)
         self._external.register(worker, name)
         self._wakeups.publish(topics.TASKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from uuid import uuid4
 
@@ -31,6 +32,8 @@ from nice_operator.web.workman.sockets import Conversation, conversation
 
 MOST_IN_FLIGHT = 10_000
 """Jobs that one connection can wait for at a time."""
+MOST_RECORDED = 256
+"""Scheduled jobs of one connection recorded at a time, sharing commits; with more, nothing is read."""
 
 
 async def serve_client(request: web.Request) -> web.StreamResponse:
@@ -52,6 +55,7 @@ class _Client:
     def __init__(self, api: Calls, talk: Conversation) -> None:
         self._api = api
         self._talk = talk
+        self._room = asyncio.Semaphore(MOST_RECORDED)
 
     async def take(self, text: str | InvalidInput) -> None:
         """Carry out one message. A job is recorded in the order it came, and waited for beside the others."""
@@ -62,10 +66,14 @@ class _Client:
         except InvalidInput as error:
             self._talk.outbox.send(bad_message(error))
             return
-        if isinstance(request.action, RunTask):
-            await self._begin(request, request.action)
-        else:
-            await self._answer(request.nonce, self._quick(request))
+        match request.action:
+            case RunTask():
+                await self._begin(request, request.action)
+            case ScheduleTask():
+                await self._room.acquire()
+                self._talk.spawn(self._answer(request.nonce, self._schedule(request.action)))
+            case _:
+                await self._answer(request.nonce, self._quick(request))
 
     async def _begin(self, request: Request, job: RunTask) -> None:
         try:
@@ -84,6 +92,13 @@ class _Client:
         run = await self._api.end_of(run, lambda: not self._talk.socket.closed)
         return _result(run)
 
+    async def _schedule(self, job: ScheduleTask) -> str:
+        try:
+            run = await self._api.schedule(parse_when(job.when), job.name, bounded(job.options))
+        finally:
+            self._room.release()
+        return dump_json({"id": str(run.id)})
+
     async def _quick(self, request: Request) -> str:
         if request.wrong is not None:
             raise request.wrong
@@ -93,9 +108,6 @@ class _Client:
         match action:
             case GetTasks():
                 return list(await self._api.names())
-            case ScheduleTask(when, name, options):
-                run = await self._api.schedule(parse_when(when), name, bounded(options))
-                return {"id": str(run.id)}
             case UnscheduleTask(id_):
                 return {"found": await self._api.unschedule(id_)}
             case Unknown(name):
