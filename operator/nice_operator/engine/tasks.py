@@ -153,7 +153,8 @@ class TaskService:
     async def explain(self, task: Task) -> Explanation:
         """Why it is not running now."""
         active = await self._active_runs(task)
-        return explain(task, active, self._hub.list(), every_pool=self._settings.every_pool)
+        now = await self._store.now()
+        return explain(task, active, self._hub.list(), now=now, every_pool=self._settings.every_pool)
 
 
 def _following(table: Timetable, first: Fire, count: int) -> Iterable[Fire]:
