@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from nice_operator.domain.ids import RunId, SessionId, TaskId
@@ -30,7 +30,7 @@ from nice_operator.ports import (
     StartVerdict,
     Submitted,
 )
-from nice_operator.store import history, run_queries, sessions, task_queries
+from nice_operator.store import active, history, run_queries, run_requests, sessions, task_queries
 from nice_operator.store.cancel import cancel
 from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
@@ -120,6 +120,14 @@ class SqlStore:
         """The spec as written, of one generation."""
         return await self.database.read(lambda tx: read_manifest(tx, task_id, generation))
 
+    async def last_request(self, task_id: TaskId) -> str | None:
+        """What the task's annotation asked for last."""
+        return await self.database.read(lambda tx: run_requests.last_request(tx, task_id))
+
+    async def note_request(self, task_id: TaskId, key: str) -> None:
+        """What the task's annotation asks for now."""
+        await self.database.write(lambda tx: run_requests.note_request(tx, task_id, key))
+
     # ------------------------------------------------------------ fires
 
     async def due_tasks(self, limit: int) -> tuple[datetime, Sequence[DueTask]]:
@@ -194,6 +202,10 @@ class SqlStore:
         """Claimable runs by queue."""
         return await self.database.read(run_queries.queue_depth)
 
+    async def next_available(self) -> timedelta | None:
+        """How long until the next queued run's time comes."""
+        return await self.database.read(active.next_available)
+
     # ------------------------------------------------------------ history
 
     async def get_run(self, run_id: RunId) -> Run | None:
@@ -207,6 +219,10 @@ class SqlStore:
     async def last_runs(self, task_ids: Sequence[TaskId], each: int) -> Mapping[TaskId, Sequence[Run]]:
         """The newest of each task."""
         return await self.database.read(lambda tx: run_queries.last_runs(tx, task_ids, each))
+
+    async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
+        """Active runs by task."""
+        return await self.database.read(lambda tx: active.active_counts(tx, namespace))
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]:
         """Oldest first, with late evidence."""
