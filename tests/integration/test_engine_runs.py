@@ -286,3 +286,16 @@ async def test_a_second_start_of_the_same_run_is_refused(engine: Harness) -> Non
     await worker.send_raw(Start(assign.run, assign.epoch, HOST))
     assert (await worker.expect(Error)).code == "already_started"
     assert not worker.unread(Started)
+
+
+@pytest.mark.parametrize("result", ["not json", "NaN", '{"a": 1', ""])
+async def test_a_success_whose_result_is_not_json_is_a_failure(engine: Harness, result: str) -> None:
+    worker = await engine.worker()
+    await worker.credit(1)
+    run = await engine.request(await engine.task())
+    order = await worker.expect(Assign)
+    await worker.begin(order)
+    await worker.finish(order, result=result)
+    ended = await engine.ended(run.id)
+    assert (ended.state, ended.reason, ended.result) == (RunState.FAILED, "ResultNotJson", None)
+    assert "expected a result that is JSON" in ended.message
