@@ -1,6 +1,6 @@
 """What people read in place of a log line, where the task has words of its own for it.
 
-Revision ID: 0003
+Revision ID: 0005
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from nice_operator.store.columns import Text
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
