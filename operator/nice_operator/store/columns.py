@@ -63,7 +63,7 @@ class Bytes(TypeDecorator[bytes]):
         return None if value is None else bytes(value)
 
 
-class _Utf8(TypeDecorator[str]):
+class Utf8(TypeDecorator[str]):
     """Text kept as UTF-8 bytes."""
 
     impl = sa.LargeBinary
@@ -78,7 +78,7 @@ class _Utf8(TypeDecorator[str]):
         return None if value is None else bytes(value).decode()
 
 
-class Name(_Utf8):
+class Name(Utf8):
     """Text that is searched for or unique: at most ``length`` bytes, indexable."""
 
     cache_ok = True
@@ -93,7 +93,7 @@ class Name(_Utf8):
         return binary if dialect.name in ("mysql", "mariadb") else sa.LargeBinary(self.length)
 
 
-class Text(_Utf8):
+class Text(Utf8):
     """Text of any length that nobody searches: messages, payloads, results, log lines."""
 
     cache_ok = True

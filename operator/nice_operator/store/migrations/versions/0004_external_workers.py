@@ -1,6 +1,6 @@
 """Whether a request named its payload, and keys that servers share: both for external workers.
 
-Revision ID: 0002
+Revision ID: 0004
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0002"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
