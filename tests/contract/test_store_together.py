@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from nice_operator.domain.errors import KeyReused
+from nice_operator.domain.errors import InvalidInput, KeyReused
 from nice_operator.domain.ids import OutcomeId, SessionId, uuid7
 from nice_operator.domain.run import LogSummary, Outcome, RunState, Usage
+from nice_operator.domain.task import Task
 from nice_operator.ports import FinishVerdict, HeldRun, StartVerdict, Submitted
 from tests.support.stores import CALLER, HOST, FakeHolder, StoreHarness, decision
 
@@ -168,3 +169,37 @@ async def test_runs_that_hold_a_slot_give_it_on_among_others(harness: StoreHarne
     assert await asyncio.gather(*(worker.finish(each) for each in held)) == [FinishVerdict.ACCEPTED] * 2
 
     assert len(await worker.claim(4)) == 2
+
+
+async def test_many_tasks_are_recorded_and_told_again_with_few_statements(harness: StoreHarness) -> None:
+    with counted(harness) as statements:
+        made = await asyncio.gather(*(harness.put(f"t{n:02}", due_in=60) for n in range(MANY)))
+
+        again = await asyncio.gather(*(harness.put(f"t{n:02}", due_in=90) for n in range(MANY)))
+
+    assert statements.total() < MANY, f"one statement for many tasks was expected, found {statements}"
+    assert again == made
+    assert await harness.store.list_tasks() == list(made)
+
+
+async def test_definitions_told_at_the_same_time_are_answered_each_for_itself(harness: StoreHarness) -> None:
+    old = await harness.put("old")
+
+    new, same, taken, stolen, again = await asyncio.gather(
+        harness.put("new", taskName="job"),
+        harness.put("old"),
+        harness.put("thief", taskName="job"),
+        harness.put("other", taskName="old"),
+        harness.put("new", taskName="job", uid="uid-newer"),
+        return_exceptions=True,
+    )
+
+    assert same == old
+    assert isinstance(taken, InvalidInput)
+    assert isinstance(stolen, InvalidInput)
+    assert isinstance(new, Task)
+    assert isinstance(again, Task)
+    assert [task.uid for task in await harness.store.list_tasks()] == ["uid-newer", "uid-old"]
+    replaced = await harness.store.get_task_by_id(new.id)
+    assert replaced is not None
+    assert replaced.deleted_at is not None

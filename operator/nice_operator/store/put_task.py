@@ -86,11 +86,20 @@ def _claim_task_name(tx: Tx, definition: TaskDefinition, own: set[UUID | None]) 
 
 
 def _insert(tx: Tx, put: PutTask) -> UUID:
+    generation = put.definition.generation or 1
+    row = birth(tx, put, generation)
+    task_id: UUID = row["id"]
+    tx.write(sa.insert(tasks).values(row))
+    _keep_version(tx, task_id, generation, put.definition)
+    _tell_missed(tx, put, task_id, generation)
+    return task_id
+
+
+def birth(tx: Tx, put: PutTask, generation: int) -> dict[str, Any]:
+    """The row of a task that was never seen before."""
     definition = put.definition
-    generation = definition.generation or 1
-    task_id = uuid7()
-    birth = {
-        "id": task_id,
+    first = {
+        "id": uuid7(),
         "namespace": definition.namespace,
         "name": definition.name,
         "uid": definition.uid,
@@ -99,11 +108,17 @@ def _insert(tx: Tx, put: PutTask) -> UUID:
         "suspended": 0,
         "fired": 0,
     }
-    values = birth | _seen(definition, generation) | _good(put, generation)
-    tx.write(sa.insert(tasks).values(values))
-    _keep_version(tx, task_id, generation, definition)
-    _tell_missed(tx, put, task_id, generation)
-    return task_id
+    return first | _seen(definition, generation) | _good(put, generation)
+
+
+def version_row(tx: Tx, task_id: UUID, generation: int, definition: TaskDefinition) -> dict[str, Any]:
+    """The row of a version."""
+    return {
+        "task_id": task_id,
+        "generation": generation,
+        "manifest": render(definition.manifest),
+        "created_at": tx.now,
+    }
 
 
 def _update(tx: Tx, put: PutTask, row: Row) -> UUID:
@@ -169,11 +184,4 @@ def _tell_missed(tx: Tx, put: PutTask, task_id: UUID, generation: int) -> None:
 
 
 def _keep_version(tx: Tx, task_id: UUID, generation: int, definition: TaskDefinition) -> None:
-    tx.write(
-        sa.insert(task_versions).values(
-            task_id=task_id,
-            generation=generation,
-            manifest=render(definition.manifest),
-            created_at=tx.now,
-        )
-    )
+    tx.write(sa.insert(task_versions).values(version_row(tx, task_id, generation, definition)))

@@ -44,6 +44,7 @@ from nice_operator.store.heartbeat import heartbeat
 from nice_operator.store.logs import SqlLogStore
 from nice_operator.store.migrate import migrate
 from nice_operator.store.put_task import put_task
+from nice_operator.store.put_together import put_together
 from nice_operator.store.reap import reap
 from nice_operator.store.release import release
 from nice_operator.store.secrets import secret
@@ -67,6 +68,7 @@ class SqlStore:
         self.database = database
         self._versions = versions
         self._pruned_until: UUID | None = None
+        self._puts: Together[PutTask, Task] = lambda tx, puts: put_together(tx, versions, puts)
         self._submits: Together[NewRun, Submitted] = lambda tx, asked: submit_together(tx, versions, asked)
         self._starts: Together[Asked, StartVerdict] = lambda tx, asked: start_together(tx, versions, asked)
         self.logs = SqlLogStore(database)
@@ -99,7 +101,7 @@ class SqlStore:
 
     async def put_task(self, put: PutTask) -> Task:
         """Record a definition."""
-        return await self.database.write(lambda tx: put_task(tx, self._versions, put))
+        return await self.database.write(lambda tx: put_task(tx, self._versions, put), Kind(self._puts, put))
 
     async def delete_task(self, task_id: TaskId) -> Task | None:
         """Soft-delete (T14)."""
