@@ -42,3 +42,13 @@ def _tallies(runs: list[EndedRun]) -> list[Tally]:
     for run in runs:
         by_state.setdefault(run.state, []).append(run.finished_at)
     return [Tally(state, len(times), min(times)) for state, times in by_state.items()]
+
+
+def test_a_run_that_its_caller_may_ask_for_again_stays_a_while() -> None:
+    history = History(Keep(0, timedelta(0)), Keep(0, timedelta(0)))
+    newest = EndedRun(RunId(uuid7()), RunState.SUCCEEDED, NOW)
+    keyed = EndedRun(RunId(uuid7()), RunState.SUCCEEDED, NOW - timedelta(minutes=9), keyed=True)
+    other = EndedRun(RunId(uuid7()), RunState.SUCCEEDED, NOW - timedelta(minutes=9))
+    late = EndedRun(RunId(uuid7()), RunState.SUCCEEDED, NOW - timedelta(minutes=11), keyed=True)
+
+    assert expendable(history, [newest, keyed, other, late], NOW) == [other.id, late.id]

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import FAILURES, RunState
 from nice_operator.domain.task import History, Keep
 
+CALLER_RETURNS = timedelta(minutes=10)
+"""How long a caller may take to ask again."""
+
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run that has ended."""
+    """A run that has ended. ``keyed``: its caller gave it an Idempotency-Key, and may ask for it again."""
 
     id: RunId
     state: RunState
     finished_at: datetime
+    keyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,10 @@ def expendable(history: History, ended: Sequence[EndedRun], now: datetime) -> li
 
     Successes and failures are counted apart, so that many of one never push out the other; what never
     ran or was cancelled is counted for itself, by the limits for successes. The last success and the
-    last failure always stay.
+    last failure always stay. A keyed run stays a while whatever the limits say: a caller whose connection
+    broke shall get its result, not run it twice.
     """
+    ended = [run for run in ended if not run.keyed or now - run.finished_at > CALLER_RETURNS]
     successes = [run for run in ended if run.state is RunState.SUCCEEDED]
     failures = [run for run in ended if run.state in FAILURES]
     others = [run for run in ended if run.state is not RunState.SUCCEEDED and run.state not in FAILURES]

@@ -113,10 +113,17 @@ def _tallies(tx: Tx, task_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Tally]]
 
 def _ended(tx: Tx, task_id: UUID) -> Sequence[EndedRun]:
     query = (
-        sa.select(runs.c.id, runs.c.state, runs.c.finished_at)
+        sa.select(runs.c.id, runs.c.state, runs.c.finished_at, runs.c.fire_key)
         .where(runs.c.task_id == task_id, runs.c.state.in_(FINAL_STATES))
         .order_by(runs.c.id.desc())
     )
     return [
-        EndedRun(RunId(row.id), RunState(row.state), from_micros(row.finished_at)) for row in tx.all(query)
+        EndedRun(RunId(row.id), RunState(row.state), from_micros(row.finished_at), _keyed(row))
+        for row in tx.all(query)
     ]
+
+
+def _keyed(row: sa.Row[Any]) -> bool:
+    """Whether its key is one that a caller made, not its own id."""
+    kind, _, key = row.fire_key.partition(":")
+    return kind in ("m", "s") and key != str(row.id)

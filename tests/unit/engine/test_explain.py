@@ -9,7 +9,7 @@ import pytest
 
 from nice_operator.domain.ids import RunId, SessionId, uuid7
 from nice_operator.domain.run import Run, RunState
-from nice_operator.domain.task import Task
+from nice_operator.domain.task import External, Task
 from nice_operator.engine.explain import Why, explain
 from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.workers import WorkerInfo
@@ -39,6 +39,8 @@ REFUSED = a_worker(
     refusals={TaskVersion(UNWANTED.task_id, UNWANTED.generation): "should_host_run() said no: disk full"}
 )
 NEEDS_GPU = a_task(a_spec(worker_selector={"gpu": "yes"}))
+QUEUE = "task:default/outside"
+OUTSIDE = a_task(a_spec(execution=External(), queue=QUEUE))
 CASES: list[tuple[Task, list[Run], list[WorkerInfo], Why, str]] = [
     (a_task(), [], [], Why.MANUAL, "runs when somebody asks"),
     (a_task(a_spec(schedules=("@daily",)), next_fire_at=NOON), [], [], Why.SCHEDULED, "12:00:00 UTC"),
@@ -63,6 +65,23 @@ CASES: list[tuple[Task, list[Run], list[WorkerInfo], Why, str]] = [
     (a_task(), [a_run(attempt=1, message="exit 1")], [], Why.NO_WORKER, "pool:default"),
     (a_task(), [a_run(available_at=SOON)], [a_worker()], Why.LATER, "12:00:10 UTC"),
     (a_task(), [a_run(available_at=SOON), a_run()], [a_worker(free=0)], Why.WORKERS_BUSY, "1 worker"),
+    (OUTSIDE, [a_run(queue=QUEUE)], [a_worker()], Why.NO_WORKER, QUEUE),
+    (
+        OUTSIDE,
+        [a_run(queue=QUEUE)],
+        [a_worker(pool="external", queues={"task:default/b"})],
+        Why.NO_WORKER,
+        "",
+    ),
+    (
+        OUTSIDE,
+        [a_run(queue=QUEUE)],
+        [a_worker(pool="external", queues={QUEUE}, free=0)],
+        Why.WORKERS_BUSY,
+        "",
+    ),
+    (OUTSIDE, [a_run(queue=QUEUE)], [a_worker(pool="external", queues={QUEUE})], Why.QUEUED, "at once"),
+    (a_task(), [a_run()], [a_worker(pool="external", queues={QUEUE})], Why.NO_WORKER, "pool:default"),
     (a_task(), [a_run(state=RunState.CLAIMED)], [], Why.STARTING, "about to start"),
     (a_task(), [a_run(), a_run(state=RunState.RUNNING)], [], Why.RUNNING, "is running"),
 ]

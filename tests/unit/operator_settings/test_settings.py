@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,19 @@ def test_lint_takes_paths_and_a_form_of_output() -> None:
     settings = read_settings(["lint", "a.yaml", "b", "-o", "json"], {})
 
     assert settings == LintSettings((Path("a.yaml"), Path("b")), as_json=True)
+
+
+def test_names_that_nobody_declares_become_tasks_for_a_day_unless_told_otherwise(tmp_path: Path) -> None:
+    settings = dev(str(tmp_path))
+    assert (settings.undeclared_tasks, settings.undeclared_timeout) == (True, timedelta(hours=24))
+
+    settings = dev(str(tmp_path), NICE_UNDECLARED_TASKS="off", NICE_UNDECLARED_TIMEOUT_AFTER="90 minutes")
+    assert (settings.undeclared_tasks, settings.undeclared_timeout) == (False, timedelta(minutes=90))
+
+
+def test_a_switch_or_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        dev(str(tmp_path), NICE_UNDECLARED_TASKS="maybe", NICE_UNDECLARED_TIMEOUT_AFTER="soon")
+
+    fields = [problem.field for problem in refusal.value.problems]
+    assert fields == ["NICE_UNDECLARED_TASKS", "NICE_UNDECLARED_TIMEOUT_AFTER"]

@@ -36,7 +36,12 @@ class ExternalDispatcher:
                 taken = await self._round()
                 beat()
                 if not taken:
-                    await woken.wait(self._settings.poll)
+                    await woken.wait(await self._pause())
+
+    async def _pause(self) -> float:
+        """Seconds until a job that waits for its time may be taken, if anybody could take it."""
+        later = await self._store.next_available() if self._hub.hungry() else None
+        return self._settings.poll if later is None else min(self._settings.poll, later.total_seconds())
 
     async def _round(self) -> int:
         """How many runs were given out."""
