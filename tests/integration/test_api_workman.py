@@ -86,12 +86,18 @@ async def test_the_body_is_json_whatever_its_type_says(api: ApiServer, content_t
     assert (answer.status, await answer.text()) == (200, '{"n": 9007199254740993}')
 
 
-async def test_no_body_is_the_payload_null(api: ApiServer) -> None:
-    await api.define("job", payload={"default": True})
+@pytest.mark.parametrize(("spec", "payload"), [({}, "null"), ({"payload": {"n": 2}}, '{"n":2}')])
+async def test_no_body_is_the_tasks_default_payload(
+    api: ApiServer, spec: dict[str, Any], payload: str
+) -> None:
+    await api.define("job", **spec)
     worker = await api.worker()
     worker.serve(lambda run: finish_of(run, result=json.dumps(run.payload)))
 
-    assert await (await api.post("/task/job")).text() == "null"
+    assert await (await api.post("/task/job")).text() == payload
+    await api.post("/task/job", data="null")
+    latest = (await (await api.get("/api/v1/runs")).json())["runs"][0]
+    assert latest["payload"] is None, "null that is said is null"
 
 
 async def test_names_are_percent_decoded(api: ApiServer) -> None:

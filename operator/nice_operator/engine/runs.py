@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nice_operator.domain.errors import Conflict, Forbidden, NotFound
+from nice_operator.domain.errors import Conflict, Forbidden, NotFound, Unavailable
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Attempt, JsonObject, Requester, Run
 from nice_operator.domain.task import ConcurrencyPolicy, Task
@@ -28,18 +28,24 @@ class RunService:
         self._wakeups = wakeups
         self._clock = clock
         self._settings = settings
+        self._draining = False
+
+    def refuse_new(self) -> None:
+        """From now on requests are refused: this server is about to end, and nobody would be there to answer."""
+        self._draining = True
 
     async def request(self, request: RunRequest) -> Submitted:
         """Record a run; it is claimed as soon as a worker is free.
 
-        Raises InvalidInput (payload), Conflict (policy, suspended, stalled, deleted), KeyReused.
+        Raises InvalidInput (payload), Conflict (policy, suspended, stalled, deleted), KeyReused, and
+        Unavailable while this server is draining.
         """
-        self._may_act()
+        self._may_ask()
         return await self._submit(new_run(request))
 
     async def rerun(self, run_id: RunId, requester: Requester, payload: str | None = None) -> Submitted:
         """Run the same again with its payload or another, by the present version of its task."""
-        self._may_act()
+        self._may_ask()
         parent = await self.get(run_id)
         return await self._submit(rerun_of(parent, await self._living_task(parent), payload, requester))
 
@@ -105,6 +111,14 @@ class RunService:
         if result.run.state.final:
             self._wakeups.publish(topics.end(run_id))
         return result
+
+    def _may_ask(self) -> None:
+        self._may_act()
+        if self._draining:
+            raise Unavailable(
+                "this server is draining: it lets what runs finish and then ends; the request was not taken, "
+                "send it again when the server is back"
+            )
 
     def _may_act(self) -> None:
         if self._settings.view_only:

@@ -78,8 +78,9 @@ class Engine:
                 await loop.start()
 
     async def drain(self, timeout: float) -> bool:
-        """Give out no more work, ask the workers to finish, and wait until they have, or for ``timeout``
-        seconds. Returns whether nothing runs any more. What is queued stays queued."""
+        """Take no more requests, give out no more work, ask the workers to finish, and wait until they have,
+        or for ``timeout`` seconds. Returns whether nothing runs any more. What is queued stays queued."""
+        self.runs.refuse_new()
         for loop in self._giving:
             await loop.stop()
         deadline = self.clock.monotonic() + timeout

@@ -55,11 +55,12 @@ async def unschedule_task(request: web.Request) -> web.Response:
     return _json({"found": await calls(request).unschedule(request.match_info["id"])})
 
 
-async def _payload(request: web.Request) -> str:
-    """The body as JSON, whatever its declared type; none is null, as the original's clients expect."""
+async def _payload(request: web.Request) -> str | None:
+    """The body as JSON, whatever its declared type; None, the task's default payload, when there is none.
+    A task without a default gets null, as the original's clients expect."""
     text = await body_text(request)
     if not text.strip():
-        return "null"
+        return None
     parse_json(text)
     return text.strip()
 
@@ -101,7 +102,7 @@ def _json_text(text: str, status: int = 200) -> web.Response:
     )
 
 
-_BODY = "any JSON, whatever its declared type; no body is null"
+_BODY = "any JSON, whatever its declared type; no body: the task's default payload, null unless it has one"
 HTTP_ROUTES = (
     Route(
         "GET", "/tasks", list_names, Access.READ,
@@ -113,7 +114,7 @@ HTTP_ROUTES = (
             "Run a task, wait for its end, answer with its result",
             {200: "The result: JSON, text, or nothing for null", 400: "The body is not JSON the task takes",
              404: "Nobody knows the name", 409: "It was cancelled, or its policy forbids it",
-             500: "It failed or was lost", 504: "It timed out"},
+             500: "It failed or was lost", 503: "This server is draining", 504: "It timed out"},
             body=_BODY,
         ),
     ),
