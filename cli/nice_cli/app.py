@@ -15,6 +15,9 @@ from nice_cli.commands.run import run
 from nice_cli.commands.runs import cancel, retry, runs
 from nice_cli.commands.server import show_version, workers
 from nice_cli.exits import EXIT_CODES_HELP
+from nice_cli.options import shared
+
+WITHOUT_SERVER = ("dev", "lint", "version")
 
 READER_LEFT = 141
 """What a shell reports of programs that ended because ``| head`` had enough."""
@@ -44,8 +47,13 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES_HELP,
 )
-def nicectl() -> None:
+@shared
+def nicectl(**given: str | None) -> None:
     """Scheduled and one-off tasks: run them, look at them, stop them."""
+    command = click.get_current_context().invoked_subcommand
+    if command in WITHOUT_SERVER:
+        for name in filter(given.get, given):
+            raise click.UsageError(f"{command} asks no server, so it takes no --{name} before it.")
 
 
 for _command in (

@@ -22,7 +22,7 @@ from nice_cli.exits import Exit
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-CODES = {404: Exit.NOT_FOUND, 409: Exit.CONFLICT}
+CODES = {400: Exit.USAGE, 422: Exit.USAGE, 404: Exit.NOT_FOUND, 409: Exit.CONFLICT}
 
 
 class Unreachable(Failure):
@@ -97,23 +97,32 @@ class _Refused:
 def refusal(status: int, body: bytes) -> Failure:
     """The failure that an answer with an error status means."""
     said = _read_refusal(status, body)
+    if said is None:
+        return _speechless(status)
     lines = [said.message]
     for problem in said.details.get("problems", ()):
         place = f"{problem.get('field')}: " if problem.get("field") else ""
-        lines.append(f"  {place}{problem.get('message', '')}")
+        if str(problem.get("message", "")) not in said.message:
+            lines.append(f"  {place}{problem.get('message', '')}")
     nearest = [str(name) for name in said.details.get("nearest", ()) if str(name) not in said.message]
     if nearest:
         lines.append(f"  near to it: {', '.join(nearest)}")
     return Failure("\n".join(lines), CODES.get(status, Exit.SERVER))
 
 
-def _read_refusal(status: int, body: bytes) -> _Refused:
+def _read_refusal(status: int, body: bytes) -> _Refused | None:
     try:
         document = json.loads(body)
         return _Refused(str(document["message"]), document)
     except (ValueError, TypeError, KeyError):
-        reason = http.client.responses.get(status, "unknown")
-        return _Refused(f"the server answers {status} ({reason}) and says no more; is it Nice Commander?")
+        return None
+
+
+def _speechless(status: int) -> Failure:
+    reason = http.client.responses.get(status, "unknown")
+    return Failure(
+        f"the server answers {status} ({reason}) and says no more; is it Nice Commander?", Exit.SERVER
+    )
 
 
 def _opener(base: str) -> urllib.request.OpenerDirector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -16,6 +17,7 @@ from nice_cli.http import Http
 from nice_cli.output import Form
 
 DEFAULT_SERVER = "http://localhost:9999"
+SERVER_HELP = f"The server to ask.  [env var: NICE_SERVER; default: {DEFAULT_SERVER}]"
 DEFAULT_NAMESPACE = "default"
 
 
@@ -55,28 +57,43 @@ class Target:
         return TaskName(namespace, name)
 
 
+_namespace = click.option("-n", "--namespace", metavar="NAMESPACE", help="Namespace of the task.")
+_server = click.option("--server", metavar="URL", help=SERVER_HELP)
+_output = click.option(
+    "-o", "--output", type=click.Choice([form.value for form in Form]),
+    help=f"Form of the answer.  [default: {Form.TABLE.value}]",
+)  # fmt: skip
+
+
+def shared(group: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the shared options stand before the command, too, as with kubectl."""
+    return _namespace(_server(_output(group)))
+
+
 def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give ``command`` the shared options; it gets a ``Target`` as its first argument."""
-    return _decorate(command, ("-n", "--namespace"))
+    return _namespace(targeted_everywhere(command))
 
 
-def targeted_without_n(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, where ``-n`` is the command's own."""
-    return _decorate(command, ("--namespace",))
+def targeted_everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that names no task, and so needs no namespace."""
 
-
-def _decorate(command: Callable[..., Any], namespace_flags: tuple[str, ...]) -> Callable[..., Any]:
-    @click.option(*namespace_flags, "namespace", metavar="NAMESPACE", help="Namespace of the task.")
-    @click.option(
-        "--server", envvar="NICE_SERVER", default=DEFAULT_SERVER, show_default=True, show_envvar=True,
-        metavar="URL", help="The server to ask.",
-    )  # fmt: skip
-    @click.option(
-        "-o", "--output", type=click.Choice([form.value for form in Form]), default=Form.TABLE.value,
-        show_default=True, help="Form of the answer.",
-    )  # fmt: skip
+    @_server
+    @_output
     @wraps(command)
-    def with_target(namespace: str | None, server: str, output: Form, **rest: Any) -> Any:
-        return command(Target(server, namespace, Form(output)), **rest)
+    def with_target(**given: Any) -> Any:
+        own = {name: given.pop(name, None) for name in SHARED}
+        return command(_target(click.get_current_context(), own), **given)
 
     return with_target
+
+
+SHARED = ("namespace", "server", "output")
+
+
+def _target(context: click.Context, own: dict[str, str | None]) -> Target:
+    """What stands after the command outweighs what stands before it, and that the environment."""
+    before = context.parent.params if context.parent else {}
+    said = {name: own[name] or before.get(name) for name in SHARED}
+    server = said["server"] or os.environ.get("NICE_SERVER") or DEFAULT_SERVER
+    return Target(server, said["namespace"], Form(said["output"] or Form.TABLE))

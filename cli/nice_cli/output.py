@@ -110,8 +110,14 @@ def yaml_text(document: Any) -> str:
         """Knows exact numbers."""
 
     Dumper.add_representer(exact.Number, _represent_number)
+    Dumper.add_representer(str, _represent_text)
     text: str = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    """Lines stay lines: the source of a task is there to be read."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
 def _represent_number(dumper: Any, number: exact.Number) -> Any:

@@ -24,7 +24,7 @@ def main() -> int:
             return uvloop.run(run_dev(settings))
         return run_lint(settings)
     except NiceError as error:
-        print(f"nice-operator: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         for problem in error.problems if isinstance(error, InvalidInput) else ():
             print(f"  {problem}", file=sys.stderr)
         return EX_REFUSED

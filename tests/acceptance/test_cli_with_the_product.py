@@ -148,7 +148,7 @@ def test_tasks_are_listed_described_and_their_next_moments_told(nicectl: Nicectl
     names = nicectl("list", "-o", "name").stdout.split()
     assert names == [f"default/{task}" for task in ("broken", "endless", "hello", "nightly", "slow")]
     assert "02:00" in nicectl("describe", "nightly").stdout
-    assert len(nicectl("next", "nightly", "-n", "3", "-o", "name").stdout.splitlines()) == 3
+    assert len(nicectl("next", "nightly", "-c", "3", "-o", "name").stdout.splitlines()) == 3
 
 
 def test_logs_and_history_are_there_afterwards_and_a_run_is_repeated(nicectl: Nicectl) -> None:

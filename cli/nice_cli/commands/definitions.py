@@ -6,7 +6,7 @@ import click
 
 from nice_cli import exact
 from nice_cli.api import Document
-from nice_cli.options import Target, targeted, targeted_without_n
+from nice_cli.options import Target, targeted
 from nice_cli.output import Column, Form, note, show_document, show_facts, show_list, yaml_text
 from nice_cli.text import visible
 from nice_cli.times import NONE, age, local, span
@@ -17,8 +17,8 @@ COLUMNS = (
     Column("SCHEDULE", lambda task: task.get("scheduleInWords") or NONE),
     Column("NEXT", lambda task: age(task["nextFireAt"])),
     Column("ACTIVE", lambda task: str(task["active"])),
-    Column("LAST", lambda task: age(_last(task).get("createdAt"))),
-    Column("RESULT", lambda task: _last(task).get("state", NONE), styled=True),
+    Column("LAST", lambda task: age(_last_ended(task).get("createdAt"))),
+    Column("RESULT", lambda task: _last_ended(task).get("state", NONE), styled=True),
     Column("STATUS", lambda task: _status(task), styled=True),
     Column("GENERATION", lambda task: str(task["generation"]), wide=True),
     Column("TIMEOUT", lambda task: task.get("timeoutInWords") or NONE, wide=True),
@@ -26,6 +26,8 @@ COLUMNS = (
     Column("ORIGIN", lambda task: task["origin"], wide=True),
     Column("DESCRIPTION", lambda task: _first_line(task.get("description", "")), wide=True),
 )
+
+UNFINISHED = ("queued", "claimed", "running")
 
 FIRE_COLUMNS = (
     Column("AT", lambda fire: local(fire["at"])),
@@ -67,8 +69,8 @@ def describe(target: Target, task: str) -> None:
 
 @click.command("next")
 @click.argument("task")
-@click.option("-n", "--count", type=click.IntRange(1, 100), default=5, show_default=True, help="How many.")
-@targeted_without_n
+@click.option("-c", "--count", type=click.IntRange(1, 100), default=5, show_default=True, help="How many.")
+@targeted
 def next_fires(target: Target, task: str, count: int) -> None:
     """Show when TASK runs next.
 
@@ -136,9 +138,9 @@ LAST_RUN_COLUMNS = (
 )
 
 
-def _last(task: Document) -> Document:
-    last: Document = task["lastRuns"][0] if task["lastRuns"] else {}
-    return last
+def _last_ended(task: Document) -> Document:
+    """The newest run that has a result; what is still on its way is counted as active."""
+    return next((run for run in task["lastRuns"] if run["state"] not in UNFINISHED), {})
 
 
 def _status(task: Document) -> str:

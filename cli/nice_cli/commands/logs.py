@@ -12,7 +12,7 @@ from nice_cli.exits import Exit
 from nice_cli.follow import follow
 from nice_cli.options import Target, targeted
 from nice_cli.output import note
-from nice_cli.screen import write_log
+from nice_cli.screen import Screen
 
 
 @click.command()
@@ -53,24 +53,27 @@ def newest_run(target: Target, text: str) -> str:
 
 def follow_to_end(api: Api, run: str, attempt: int | None) -> None:
     """Write the log as it grows, and say on standard error how it ended."""
+    screen = Screen()
     try:
-        document = follow(api, run, attempt, write_log, note)
+        document = follow(api, run, attempt, screen.write, note)
     except KeyboardInterrupt:
         note(f"\nNo longer followed; run {run} goes on.")
         raise
+    screen.finish_shown_lines()
     _tell_gaps(document["log"])
 
 
 def print_log(api: Api, run: str, attempt: int | None) -> None:
     """Write the log as far as it is stored now."""
-    after = 0
+    screen, after = Screen(), 0
     while True:
         page = api.logs(run, attempt, after)
         for chunk in page["chunks"]:
-            write_log(chunk["stream"], chunk["text"])
+            screen.write(chunk["stream"], chunk["text"])
         if not page["chunks"]:
             break
         after = page["next"]
+    screen.finish_shown_lines()
     _tell_gaps(page["log"])
 
 

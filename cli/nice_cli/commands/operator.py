@@ -12,6 +12,7 @@ import click
 
 from nice_cli.errors import Failure
 from nice_cli.exits import Exit
+from nice_cli.text import visible
 
 OPERATOR = "nice_operator"
 
@@ -47,6 +48,7 @@ def dev(folder: str, **options: Any) -> None:
 
     Ctrl-C finishes what runs, then ends; a second Ctrl-C ends at once.
     """
+    click.echo(f"Starting on {visible(folder)} …", err=True)
     become_operator("dev", *_given(options), "--", folder)
 
 

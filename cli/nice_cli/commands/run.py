@@ -15,7 +15,7 @@ from nice_cli.exits import Exit, fate
 from nice_cli.follow import follow, wait_for_end
 from nice_cli.options import Target, targeted
 from nice_cli.output import Form, note, show_document
-from nice_cli.screen import write_log, write_log_aside
+from nice_cli.screen import Screen
 from nice_cli.times import span
 
 
@@ -75,10 +75,10 @@ def _payload_text(given: str) -> tuple[str, str]:
 
 def _attend(target: Target, document: Document, wait: bool, following: bool) -> NoReturn:
     """Stay until the run has ended, show what was asked for, and exit with its fate."""
-    identity = document["id"]
+    identity, screen = document["id"], Screen(aside=wait)
     try:
         if following:
-            ended = follow(target.api, identity, None, write_log_aside if wait else write_log, note)
+            ended = follow(target.api, identity, None, screen.write, note)
         else:
             ended = wait_for_end(target.api, identity, note)
     except KeyboardInterrupt:
@@ -87,6 +87,7 @@ def _attend(target: Target, document: Document, wait: bool, following: bool) -> 
             f"Look again: nicectl logs -f {identity}\nStop it:    nicectl cancel {identity}"
         )
         raise
+    screen.finish_lines()
     _show_end(target, ended)
     sys.exit(fate(ended["state"]))
 

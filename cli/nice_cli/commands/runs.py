@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nice_cli.api import Document
-from nice_cli.options import Target, targeted
+from nice_cli.options import Target, targeted, targeted_everywhere
 from nice_cli.output import Column, Form, note, show_document, show_list
 from nice_cli.times import NONE, age, span
 
@@ -22,6 +22,7 @@ COLUMNS = (
     Column("DURATION", lambda run: span(run["durationSeconds"])),
     Column("BY", lambda run: run["requestedBy"]["trigger"]),
     Column("REASON", lambda run: run["reason"] or NONE),
+    Column("DUE", lambda run: age(run["availableAt"]) if run["state"] == "queued" else NONE),
     Column("ATTEMPT", lambda run: f"{run['attempt']}/{run['maxAttempts']}", wide=True),
     Column("EXIT", lambda run: _exit(run), wide=True),
     Column("WORKER", lambda run: run["worker"] or NONE, wide=True),
@@ -46,7 +47,7 @@ def runs(target: Target, task: str | None, states: tuple[str, ...], limit: int) 
 
 @click.command()
 @click.argument("run")
-@targeted
+@targeted_everywhere
 def cancel(target: Target, run: str) -> None:
     """Stop RUN, or keep it from starting."""
     document = target.api.cancel(run)
@@ -56,7 +57,7 @@ def cancel(target: Target, run: str) -> None:
 
 @click.command()
 @click.argument("run")
-@targeted
+@targeted_everywhere
 def retry(target: Target, run: str) -> None:
     """Run RUN again, with the same payload, as a new run."""
     document = target.api.retry(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import nice_cli
-from nice_cli.options import Target, targeted
+from nice_cli.options import Target, targeted_everywhere
 from nice_cli.output import Column, Form, note, show_list
 from nice_cli.times import age
 
@@ -21,7 +21,7 @@ COLUMNS = (
 
 
 @click.command()
-@targeted
+@targeted_everywhere
 def workers(target: Target) -> None:
     """List the workers that are connected."""
     found = target.api.workers()

@@ -21,7 +21,7 @@ def greet(
     url = f"http://{_host(settings.host)}:{port}{settings.behind.base_path}"
     rows = {
         "page": url,
-        "API": f"{url}/api/v1 and, as in node-workman, POST {url}/task/NAME",
+        "API": f"POST {url}/task/NAME runs a task; {url}/api/v1/openapi.json describes all calls",
         "tasks": _tasks(settings, tasks),
         "data": str(data.path),
         "access": "authentication is off, because it listens on loopback only: for people on this machine",
@@ -46,6 +46,8 @@ def _behind(behind: Behind) -> dict[str, str]:
 
 
 def _tasks(settings: DevSettings, tasks: Sequence[Task]) -> str:
+    if not tasks and not settings.sync:
+        return f"none stored; start without --no-sync to read {settings.folder}"
     if not tasks:
         return f"none yet in {settings.folder}; put a NiceTask there and it is live within a second"
     names = [task.name for task in tasks[:NAMES_SHOWN]]

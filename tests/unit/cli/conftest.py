@@ -60,6 +60,7 @@ def run_document(**changes: Any) -> dict[str, Any]:
         "message": "",
         "requestedBy": {"trigger": "cli", "name": "", "email": ""},
         "createdAt": "2026-01-02T03:04:05.000Z",
+        "availableAt": "2026-01-02T03:04:05.000Z",
         "durationSeconds": 0.25,
         "attempt": 1,
         "maxAttempts": 1,

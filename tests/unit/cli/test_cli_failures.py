@@ -33,7 +33,7 @@ def test_an_address_that_is_none_is_a_usage_error(nicectl: Nicectl, address: str
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(400, 3), (403, 3), (404, 4), (409, 5), (429, 3), (500, 3), (503, 3)]
+    ("status", "code"), [(400, 2), (422, 2), (403, 3), (404, 4), (409, 5), (429, 3), (500, 3), (503, 3)]
 )
 def test_refusals_have_their_exit_codes(server: Script, nicectl: Nicectl, status: int, code: int) -> None:
     server.json("GET", "/api/v1/tasks", {"statusCode": status, "error": "X", "message": "so it is"}, status)
@@ -52,6 +52,16 @@ def test_every_problem_of_a_payload_is_told_with_its_field(server: Script, nicec
     server.json("POST", "/api/v1/tasks/default/hello/runs", document, 400)
     ended = nicectl("run", "hello", "--payload", "{}")
     assert ended.err == "nicectl: the payload is refused\n  payload.name: must be text, found 7\n"
+
+
+def test_a_problem_that_the_sentence_tells_already_is_not_told_twice(
+    server: Script, nicectl: Nicectl
+) -> None:
+    problems = [{"field": "payload.name", "message": "must be text, found 7"}]
+    message = "the payload is refused: payload.name: must be text, found 7"
+    document = {"statusCode": 400, "error": "Bad Request", "message": message, "problems": problems}
+    server.json("POST", "/api/v1/tasks/default/hello/runs", document, 400)
+    assert nicectl("run", "hello", "--payload", "{}").err == f"nicectl: {message}\n"
 
 
 def test_names_that_exist_are_offered(server: Script, nicectl: Nicectl) -> None:
@@ -102,6 +112,18 @@ def test_wrong_arguments_are_a_usage_error(nicectl: Nicectl) -> None:
     assert nicectl("lsit").code == 2
     assert nicectl("run").code == 2
     assert nicectl("runs", "--state", "done").code == 2
+
+
+@pytest.mark.parametrize("command", ["dev", "lint"])
+def test_a_server_is_not_named_to_a_command_that_asks_none(nicectl: Nicectl, command: str) -> None:
+    ended = nicectl("--server", "http://localhost:1", command, "tasks")
+    assert ended.code == 2
+    assert f"{command} asks no server" in ended.err
+
+
+@pytest.mark.parametrize("command", [["workers"], ["cancel", RUN], ["retry", RUN]])
+def test_a_command_that_names_no_task_takes_no_namespace(nicectl: Nicectl, command: list[str]) -> None:
+    assert nicectl(*command, "-n", "other").code == 2
 
 
 def test_help_tells_the_exit_codes(nicectl: Nicectl) -> None:

@@ -32,6 +32,52 @@ def test_a_namespace_narrows_the_list(server: Script, nicectl: Nicectl) -> None:
     assert nicectl("list", "-n", "other", "-o", "name").out == "other/bye\n"
 
 
+def test_shared_options_may_stand_before_the_command_as_with_kubectl(
+    server: Script, nicectl: Nicectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_tasks(server)
+    monkeypatch.setenv("NICE_SERVER", "http://127.0.0.1:1")
+    assert nicectl("--server", server.base, "-n", "other", "-o", "name", "list").out == "other/bye\n"
+
+
+def test_what_stands_after_the_command_outweighs_what_stands_before_it(
+    server: Script, nicectl: Nicectl
+) -> None:
+    some_tasks(server)
+    ended = nicectl("-n", "default", "-o", "json", "list", "-n", "other", "-o", "name")
+    assert ended.out == "other/bye\n"
+
+
+def test_the_list_shows_how_the_last_run_ended_while_the_next_one_waits(
+    server: Script, nicectl: Nicectl
+) -> None:
+    waiting = run_document(state="queued", final=False)
+    server.json(
+        "GET", "/api/v1/tasks", {"tasks": [task_document(lastRuns=[waiting, run_document(state="lost")])]}
+    )
+    shown = nicectl("list").out
+    assert "lost" in shown
+    assert "queued" not in shown
+
+
+def test_source_code_is_shown_line_by_line(server: Script, nicectl: Nicectl) -> None:
+    server.json("GET", TASK, task_document())
+    server.json("GET", f"{TASK}/upcoming", {"timeZone": "Etc/UTC", "fires": []})
+    server.json("GET", f"{TASK}/explain", {"message": "it waits"})
+    lines = [line.strip() for line in nicectl("describe", "hello").out.splitlines()]
+    at = lines.index("source: |")
+    assert lines[at + 1 : at + 3] == ["def run(payload):", "return 1"]
+
+
+def test_a_run_that_waits_says_until_when(server: Script, nicectl: Nicectl) -> None:
+    waiting = run_document(state="queued", final=False, availableAt="2999-01-01T02:00:00.000Z")
+    server.json("GET", "/api/v1/runs", {"runs": [waiting, run_document()], "next": None})
+    header, first, second = nicectl("runs").out.splitlines()
+    at = header.index("DUE")
+    assert first[at:].startswith("in ")
+    assert second[at:].startswith("-")
+
+
 def test_wide_tables_say_more_and_are_never_cut(server: Script, nicectl: Nicectl) -> None:
     server.json("GET", "/api/v1/tasks", {"tasks": [task_document(description="word " * 60)]})
     assert ("word " * 60).rstrip() in nicectl("list", "-o", "wide").out
@@ -73,7 +119,7 @@ def test_describe_shows_schedule_runs_and_definition(server: Script, nicectl: Ni
 def test_next_asks_for_so_many_moments(server: Script, nicectl: Nicectl) -> None:
     fires = [{"at": "2999-01-01T02:00:00.000Z", "key": "c:1"}]
     server.json("GET", f"{TASK}/upcoming", {"timeZone": "Etc/UTC", "fires": fires})
-    ended = nicectl("next", "hello", "-n", "3", "-o", "name")
+    ended = nicectl("next", "hello", "-c", "3", "-o", "name")
     assert ended.out == "2999-01-01T02:00:00.000Z\n"
     assert server.requests[0].query == "count=3"
 

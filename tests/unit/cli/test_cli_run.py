@@ -107,6 +107,19 @@ def test_following_shows_both_streams_then_the_result(server: Script, nicectl: N
     assert ended.err.startswith("oops\n")
 
 
+def test_a_log_without_a_last_newline_is_not_glued_to_the_result(server: Script, nicectl: Nicectl) -> None:
+    queued(server)
+    event = ("log", {"first": 1, "lines": 1, "stream": "stdout", "text": "50 %"}, "1:1")
+    server.events(EVENTS, event, ("end", run_document(result=7), None))
+    assert nicectl("run", "hello", "--follow").out == "50 %\n7\n"
+
+
+def test_a_log_that_goes_to_a_file_is_kept_byte_for_byte(server: Script, nicectl: Nicectl) -> None:
+    event = ("log", {"first": 1, "lines": 1, "stream": "stdout", "text": "50 %"}, "1:1")
+    server.events(EVENTS, event, ("end", run_document(), None))
+    assert nicectl("logs", "-f", RUN).out == "50 %"
+
+
 def test_waiting_and_following_keeps_standard_output_for_the_result(server: Script, nicectl: Nicectl) -> None:
     queued(server)
     server.events(EVENTS, log_event(1, "one\n"), ("end", run_document(result=7), None))
