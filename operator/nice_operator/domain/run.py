@@ -210,7 +210,9 @@ class Run:
     """One request to execute a task, whoever asked. Times are aware UTC, payload and result JSON text.
 
     ``attempt`` counts executions begun (0: none yet), ``epoch`` rises with each claim and fences
-    reports of older ones. ``payload_given``: whether the request named a payload; else it is the task's.
+    reports of older ones. ``started_at`` is the start of the newest attempt; ``reason`` and
+    ``message`` say why the last one ended, and are empty while one is under way.
+    ``payload_given``: whether the request named a payload; else it is the task's.
     """
 
     id: RunId
@@ -258,7 +260,7 @@ class Run:
 
     @property
     def duration(self) -> timedelta | None:
-        """From the first start to the end; None until both are known."""
+        """How long the last attempt took, from its start to its end; None until both are known."""
         if self.started_at is None or self.finished_at is None:
             return None
         return self.finished_at - self.started_at

@@ -109,6 +109,8 @@ def _take(tx: Tx, request: ClaimRequest, rows: Sequence[sa.Row[Any]]) -> None:
             worker=request.worker,
             lease_until=tx.now + CLAIMED,
             claimed_at=tx.now,
+            reason="",  # why the attempt before ended stays with that attempt
+            message="",
             state=RunState.CLAIMED,
         )
     )
@@ -128,6 +130,8 @@ def _after(tx: Tx, request: ClaimRequest, row: sa.Row[Any], version: Version) ->
     return replace(
         to_run(row, version.namespace, version.name),
         state=RunState.CLAIMED,
+        reason="",
+        message="",
         attempt=row.attempt + 1,
         epoch=row.epoch + 1,
         session=request.session,

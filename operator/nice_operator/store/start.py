@@ -31,7 +31,6 @@ _CLAIMED = sa.select(
     runs.c.worker,
     runs.c.attempt,
     runs.c.claimed_at,
-    runs.c.started_at,
     runs.c.cancel_requested_at,
 ).where(runs.c.id.in_(sa.bindparam("ids", expanding=True)))
 _START = EachUpdate(
@@ -90,7 +89,7 @@ def _started(tx: Tx, versions: Versions, row: Row, host: HostFacts) -> dict[str,
         "session": row.session,
         "lease_until": tx.now + RUNNING,
         "deadline_at": tx.now + span(timeout),
-        "started_at": tx.now if row.started_at is None else row.started_at,
+        "started_at": tx.now,
         "host": write_host(host),
         "state": RunState.RUNNING,
     }
@@ -110,7 +109,7 @@ def _move(tx: Tx, versions: Versions, row: Row, host: HostFacts) -> bool:
         .values(
             lease_until=tx.now + RUNNING,
             deadline_at=tx.now + span(timeout),
-            started_at=sa.func.coalesce(runs.c.started_at, tx.now),
+            started_at=tx.now,
             host=write_host(host),
             state=RunState.RUNNING,
         )

@@ -113,6 +113,8 @@ def _claim(tx: Tx, taken: Sequence[_Taken]) -> None:
             worker=sa.bindparam("to_worker"),
             lease_until=tx.now + RUNNING,
             claimed_at=tx.now,
+            reason="",
+            message="",
             state=RunState.CLAIMED,
         )
     )
@@ -138,7 +140,7 @@ def _start(tx: Tx, taken: Sequence[_Taken], host: HostFacts) -> None:
         )
         .values(
             deadline_at=sa.bindparam("deadline"),
-            started_at=sa.func.coalesce(runs.c.started_at, tx.now),
+            started_at=tx.now,
             host=write_host(host),
             state=RunState.RUNNING,
         )
@@ -181,12 +183,14 @@ def _after(tx: Tx, one: _Taken, host: HostFacts) -> Run:
     return replace(
         run,
         state=RunState.RUNNING,
+        reason="",
+        message="",
         attempt=run.attempt + 1,
         epoch=one.epoch,
         session=one.request.session,
         worker=one.request.worker,
         lease_until=from_micros(tx.now + RUNNING),
-        started_at=run.started_at or from_micros(tx.now),
+        started_at=from_micros(tx.now),
         deadline_at=from_micros(_deadline(tx, one.version)),
         host=host,
     )

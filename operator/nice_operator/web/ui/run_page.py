@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from nice_operator.domain.run import Run
+from nice_operator.domain.run import Run, RunState
 from nice_operator.engine.service import Engine
 from nice_operator.web.answers import page
 from nice_operator.web.api.logs import MAX_LINE, attempt_number
@@ -21,7 +21,7 @@ from nice_operator.web.sse import Event, stream
 from nice_operator.web.ui.log_view import completeness, live_events, read_log, summary_of
 from nice_operator.web.ui.show import pretty_json
 from nice_operator.web.ui.task_page import PayloadForm
-from nice_operator.web.ui.timeline import timeline
+from nice_operator.web.ui.timeline import timeline, total_of
 
 
 async def show_run(
@@ -45,6 +45,8 @@ async def show_run(
         "run": run,
         "attempts": attempts,
         "attempt": number,
+        "executed": run.state not in (RunState.SKIPPED, RunState.MISSED),
+        "total": total_of(run, attempts),
         "timeline": timeline(run, attempts),
         "log": log.lines,
         "log_start": log.start,
