@@ -56,7 +56,8 @@ class Product:
 
     def start(self, port: int = 0) -> None:
         """Start it, on a free port unless told otherwise, and wait until it serves."""
-        self._said.clear()
+        said: list[str] = []
+        self._said = said  # a record of its own: the last words of a server that was killed may come late
         self.process = subprocess.Popen(
             [*self._command, "--port", str(port)],
             stdin=subprocess.DEVNULL,
@@ -64,7 +65,7 @@ class Product:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(self.process, said), daemon=True).start()
         try:
             self.base = self._await_address()
             self._await(lambda: bool(self.get("/readyz")), "does not become ready")
@@ -130,15 +131,15 @@ class Product:
             if not self._news.wait_for(lambda: words in "".join(self._said), seconds):
                 raise AssertionError(f"the server did not say {words!r}:\n{''.join(self._said)}")
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
+    def _listen(self, process: subprocess.Popen[str], said: list[str]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             with self._news:
-                self._said.append(line)
+                said.append(line)
                 self._news.notify_all()
         process.stdout.close()
         with self._news:
-            self._said.append("")
+            said.append("")
             self._news.notify_all()
 
     def _await_address(self) -> str:
