@@ -7,6 +7,7 @@ import json
 import pytest
 
 from nice_runner.verdict import Cause, Ending, judge
+from nice_runner.zygote.results import ResultRefused, encode_result
 
 
 def _report(**fields: object) -> bytes:
@@ -88,3 +89,15 @@ def test_an_error_is_told_in_characters_that_can_be_sent_and_within_what_a_messa
     assert verdict.message.startswith("\\udcff\\udcff")
     assert len(verdict.message.encode()) < 64 * 1024
     assert len(verdict.error_type.encode()) <= 256
+
+
+def test_a_report_that_a_task_wrote_itself_is_held_to_the_same_limit() -> None:
+    report = _report(result="1" * 1_048_577)
+    verdict = judge(Ending(code=0, report=report, report_size=len(report)), program=False, timeout=1)
+    assert (verdict.reason, verdict.result) == ("ResultTooLarge", None)
+
+
+def test_the_runner_itself_refuses_what_is_too_large_by_one_byte() -> None:
+    assert len(encode_result("x" * 1_048_574)) == 1_048_576
+    with pytest.raises(ResultRefused, match="1048577 bytes"):
+        encode_result("x" * 1_048_575)
