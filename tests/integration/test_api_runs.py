@@ -330,3 +330,16 @@ async def test_the_stream_of_changes_says_when_to_look_again(api: ApiServer) -> 
 async def test_health_and_readiness(api: ApiServer) -> None:
     assert (await api.get("/healthz")).status == 200
     assert (await api.get("/readyz")).status == 200
+
+
+async def test_an_attempt_that_there_is_not_is_not_found(api: ApiServer) -> None:
+    await api.define("job")
+    worker = await api.worker()
+    worker.serve(echoes)
+    run = (await api.run("job"))["id"]
+    await (await api.get(f"/api/v1/runs/{run}?wait=10")).read()
+
+    answers = [await api.get(f"/api/v1/runs/{run}/logs{kind}?attempt=5") for kind in ("", "/raw", "/events")]
+
+    assert [answer.status for answer in answers] == [404, 404, 404]
+    assert "has no attempt 5; so far there was 1 attempt" in (await answers[0].json())["message"]

@@ -62,5 +62,9 @@ def _problems(error: ValidationError, field: str) -> Iterator[Problem]:
                 "exclusiveMaximum": "less than",
             }[error.validator]
             yield Problem(place, f"must be {words} {given}, found {shown(error.instance)}")
+        case "maxLength" | "minLength" | "maxItems" | "minItems":
+            unit = "characters" if error.validator.endswith("Length") else "items"
+            words = "at most" if error.validator.startswith("max") else "at least"
+            yield Problem(place, f"must have {words} {given} {unit}, found {len(error.instance)}")
         case _:
             yield Problem(place, error.message if len(error.message) <= 300 else f"{error.message[:299]}…")

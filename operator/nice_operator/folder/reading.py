@@ -16,6 +16,9 @@ from nice_operator.resources import API_VERSION, GROUP, KIND, examine, path_of
 Identity = tuple[str, str]
 """Namespace and name of a task."""
 
+OTHER_KINDS = ("NiceWorkerPool",)
+"""Kinds of our own group that only a cluster uses."""
+
 NEXT_IF_CHANGED = 0
 """The generation that a folder gives; see TaskDefinition."""
 
@@ -80,7 +83,10 @@ def _document(document: Document, path: str) -> FileReading:
 def _foreign(value: Mapping[str, Any]) -> bool:
     """A Kubernetes object of another kind, which may well stand beside tasks."""
     kind, version = value.get("kind"), value.get("apiVersion")
-    return isinstance(kind, str) and isinstance(version, str) and kind not in (KIND, "List")
+    if not isinstance(kind, str) or not isinstance(version, str) or kind in (KIND, "List"):
+        return False
+    # In our own group an unknown kind is a slip of the pen, and its task must not go for it.
+    return kind in OTHER_KINDS or not version.startswith(f"{GROUP}/")
 
 
 def _note(value: Mapping[str, Any], line: int) -> Problem:

@@ -101,7 +101,14 @@ def _name(node: yaml.Node, path: tuple[str | int, ...]) -> str:
     name = _scalar(node, path) if isinstance(node, yaml.ScalarNode) else None
     if isinstance(name, str):
         return name
-    raise YamlRefused("a name must be a text; put it in quotes", _line(node), _text(path))
+    raise YamlRefused(_no_text(node, name), _line(node), _text(path))
+
+
+def _no_text(node: yaml.Node, read: JsonValue) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        return "a name must be a text, found a list or a mapping; write a plain word before the colon"
+    found = "null" if read is None else str(read).lower() if isinstance(read, bool) else "a number"
+    return f'the name {node.value:.40} is read by YAML as {found}; put it in quotes: "{node.value:.40}"'
 
 
 def _scalar(node: yaml.ScalarNode, path: tuple[str | int, ...]) -> JsonValue:

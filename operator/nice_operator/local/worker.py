@@ -73,8 +73,8 @@ class LocalWorker:
                 continue
             delay = RESTART_DELAYS[min(failures, len(RESTART_DELAYS) - 1)]
             logger.warning(
-                "the local worker is gone; starting another in %.1f s (its own words: %s)",
-                delay,
+                "the local worker is gone; starting another %s (its own words: %s)",
+                f"in {delay:g} s" if delay else "at once",
                 self._data.worker_log,
             )
             await asyncio.sleep(delay)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,10 +55,18 @@ def problems_of_kind(document: Mapping[str, Any]) -> list[Problem]:
     """What is wrong unless it is a NiceTask of the version that is read here."""
     wanted = (("apiVersion", API_VERSION), ("kind", KIND))
     return [
-        Problem(field, f"must be {value}, found {shown(document.get(field))}; write {field}: {value}")
+        Problem(
+            field, f"must be {value}, found {shown(document.get(field))}; {_meant(field, value, document)}"
+        )
         for field, value in wanted
         if document.get(field) != value
     ]
+
+
+def _meant(field: str, value: str, document: Mapping[str, Any]) -> str:
+    found = str(document.get(field))[:100] if field == "kind" else ""
+    close = difflib.get_close_matches(found.lower(), (value.lower(),), n=1, cutoff=0.6)
+    return f"did you mean {value}?" if close else f"write {field}: {value}"
 
 
 def _top_problems(document: Mapping[str, Any]) -> list[Problem]:

@@ -11,12 +11,18 @@ from nice_operator.domain.schedule import build_timetable, check_fires, check_ti
 from nice_operator.domain.timeout import parse_duration
 from nice_operator.resources.convert import schedules_of
 from nice_operator.resources.model import NiceTaskSpec
+from nice_operator.resources.python_source import source_problems
 from nice_operator.resources.shapes import moment
 
 
 def stalling_problems(model: NiceTaskSpec) -> list[Problem]:
     """Every reason why this spec cannot be put into force; empty when it can."""
-    return [*_timeout_problems(model), *_schedule_problems(model), *_payload_problems(model)]
+    return [
+        *_timeout_problems(model),
+        *_schedule_problems(model),
+        *_payload_problems(model),
+        *(source_problems(model.run.python.source) if model.run.python else ()),
+    ]
 
 
 def _timeout_problems(model: NiceTaskSpec) -> Iterator[Problem]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from nice_operator.domain.names import uid_of
 from nice_operator.folder import lint_paths, render_json, render_text
 from nice_operator.folder.catalogue import catalogue_of
@@ -24,6 +26,25 @@ def _task(name: str, extra: str = "") -> str:
 
 def _read(text: str, path: str) -> FileReading:
     return read_text(text.encode(), path)
+
+
+@pytest.mark.parametrize("kind", ["NiceTsk", "nicetask", "NiceTasks"])
+def test_a_misspelt_kind_is_a_problem_and_its_task_stays(kind: str) -> None:
+    reading = _read(_task("a").replace("NiceTask", kind), "x.yaml")
+
+    found = catalogue_of([reading])
+
+    (problem,) = found.problems["x.yaml"]
+    assert problem.field == "kind"
+    assert "did you mean NiceTask?" in problem.message
+    assert found.keeps(("default", "a"), "x.yaml:1")
+    assert reading.notes == ()
+
+
+def test_a_kind_that_a_cluster_uses_is_only_noted() -> None:
+    reading = _read(_task("a").replace("NiceTask", "NiceWorkerPool"), "x.yaml")
+
+    assert (len(reading.notes), reading.problems) == (1, ())
 
 
 def test_documents_of_several_files_join() -> None:

@@ -53,6 +53,10 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         pytest.param(b"a: !!python/object:os.system {}", 1, "tag", id="tag"),
         pytest.param(b"<<: {a: 1}", 1, "merge key", id="merge key"),
         pytest.param(b"a: {{x}}", 1, "must be a text", id="template left over"),
+        pytest.param(
+            b"a: 1\nb: {n: 3}", 2, 'the name n is read by YAML as false; put it in quotes: "n"', id="n"
+        ),
+        pytest.param(b"1: x", 1, "the name 1 is read by YAML as a number", id="name that is a number"),
         pytest.param(b"a: [", 1, "not valid YAML", id="unfinished"),
         pytest.param(b"a: *nope", 1, "alias", id="unknown alias"),
         pytest.param(b"#" * (MOST_BYTES + 1), None, "split it", id="too large"),

@@ -47,7 +47,8 @@ def test_a_run_that_waits_for_its_next_attempt_says_how_the_last_one_ended() -> 
     steps = timeline(run, [an_attempt(run, 1, 1, 6)])
 
     assert [(step.name, step.status) for step in steps] == [
-        ("queued", "now"), ("attempt 1 failed", "ended"), ("claimed", "todo"), ("running", "todo"), ("done", "todo"),
+        ("queued", "now"), ("attempt 1 failed", "ended"),
+        ("claimed", "todo"), ("running", "todo"), ("done", "todo"),
     ]  # fmt: skip
     assert [step.at for step in steps[2:]] == [None, None, None]
 

@@ -143,5 +143,7 @@ def _wildcard(hour: str) -> bool:
 
 def _wrong_count(count: int) -> str:
     wanted = "expected five fields (minute, hour, day of month, month, day of week)"
-    remedies = {6: "; seconds and years are not supported, leave the sixth field out"}
+    remedies = {
+        6: "; seconds and years are not supported, leave that field out: seconds stand first, years last"
+    }
     return f"{wanted}, found {count}" + remedies.get(count, "; put * where any value will do")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from aiohttp import web
 
+from nice_operator.domain.errors import NotFound
 from nice_operator.domain.run import Run
 from nice_operator.ports import LogChunk
 from nice_operator.web.answers import attachment, json_response
@@ -27,8 +28,17 @@ Writer = Callable[[Iterable[LogChunk]], Iterator[str]]
 
 
 def attempt_number(request: web.Request, run: Run) -> int:
-    """The attempt asked for; the newest when none is."""
-    return integer(request, "attempt", max(run.attempt, 1), 1, max(run.attempt, 1))
+    """The attempt asked for; the newest when none is. Raises NotFound for one that there is not."""
+    newest = max(run.attempt, 1)
+    number = integer(request, "attempt", newest, 0, MAX_LINE)
+    if not 1 <= number <= newest:
+        count = "1 attempt" if run.attempt == 1 else f"{run.attempt} attempts"
+        raise NotFound(f"run {run.id} has no attempt {number}; so far there {_were(run.attempt)} {count}")
+    return number
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 async def log_page(request: web.Request) -> web.Response:
@@ -89,7 +99,7 @@ async def follow_log(request: web.Request) -> web.StreamResponse:
 
 
 _LOGS = "/api/v1/runs/{id}/logs"
-_FOUND = {200: "The log", 404: "No such run"}
+_FOUND = {200: "The log", 404: "No such run or attempt"}
 _ATTEMPT = {"attempt": "Which attempt; the newest when absent"}
 ROUTES = (
     Route(
