@@ -12,6 +12,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from nice_protocol.messages import Assign, Cancel, LogEnd
+from tests.fakes.worker import finish_of
 from tests.support.api import ApiServer, api_server, echoes, returns
 
 
@@ -343,3 +344,41 @@ async def test_an_attempt_that_there_is_not_is_not_found(api: ApiServer) -> None
 
     assert [answer.status for answer in answers] == [404, 404, 404]
     assert "has no attempt 5; so far there was 1 attempt" in (await answers[0].json())["message"]
+
+
+async def test_a_raised_exception_is_told_with_its_type(api: ApiServer) -> None:
+    await api.define("job")
+    worker = await api.worker()
+    worker.serve(
+        lambda run: finish_of(run, "failed", reason="Error", error_type="ValueError", message="no luck")
+    )
+
+    run = (await api.run("job"))["id"]
+    ended = await (await api.get(f"/api/v1/runs/{run}?wait=10")).json()
+
+    assert (ended["reason"], ended["message"]) == ("Error", "ValueError: no luck")
+    assert ended["attempts"][0]["message"] == "ValueError: no luck"
+
+
+async def test_a_task_answers_to_both_its_names_at_every_door(api: ApiServer) -> None:
+    await api.define("word-count", taskName="Word Count")
+    worker = await api.worker()
+    worker.serve(echoes)
+    doors = [f"/task/{name}" for name in ("word-count", "Word%20Count")]
+    doors += [f"/api/v1/tasks/default/{name}/runs" for name in ("word-count", "Word%20Count")]
+
+    answers = [await api.client.session.post(api.base + door) for door in doors]
+
+    assert [answer.status for answer in answers] == [200, 200, 201, 201]
+
+
+async def test_a_taskname_comes_first_at_the_root_and_the_resource_name_in_the_api(api: ApiServer) -> None:
+    await api.define("a", taskName="b")
+    await api.define("b", taskName="c")
+    worker = await api.worker()
+    worker.serve(echoes)
+
+    at_root = await api.client.session.post(api.base + "/task/b")
+    by_root = await (await api.get(f"/api/v1/runs/{at_root.headers['Nice-Run-Id']}")).json()
+
+    assert (by_root["task"], (await api.run("b"))["task"]) == ("a", "b")

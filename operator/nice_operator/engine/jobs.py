@@ -66,13 +66,13 @@ class JobService:
         back with the next request."""
         if self._external.serves(namespace, name):
             return await self._undeclared.ensure(namespace, name)
-        return await self._store.find_task(namespace, name)
+        return await self._tasks.known_as(namespace, name)
 
     async def task_for_later(self, namespace: str, name: str) -> Task:
         """The task of that name, made at once where that is allowed: its worker may come later. Raises
         NotFound, and InvalidInput for a name that no task can have."""
         self._may_act()
-        task = await self._undeclared.ensure(namespace, name)
+        task = await self.known(namespace, name) or await self._undeclared.ensure(namespace, name)
         return task if task is not None else await self._tasks.by_task_name(namespace, name)
 
     async def unschedule(self, namespace: str, run_id: RunId, requester: Requester) -> bool:

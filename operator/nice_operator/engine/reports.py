@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from nice_operator.domain.ids import SessionId
 from nice_operator.domain.retry import Ended, Fate, decide
@@ -20,6 +21,10 @@ from nice_operator.ports import (
     Wakeups,
 )
 from nice_protocol.messages import Log
+
+
+EXCEPTION = "Error"
+"""The worker's reason for an exception of the task's code."""
 
 
 class Reports:
@@ -40,8 +45,9 @@ class Reports:
     async def finish(self, held: HeldRun, holding: Holding | None, outcome: Outcome) -> FinishVerdict:
         """Record an attempt's end. A report of a run that is not held is settled by the store all the same:
         it is a repetition, or stale evidence."""
-        fate = self._fate(holding, outcome)
-        decision = FinishDecision(held, fate.outcome, fate.state, fate.retry_after, fate.counted)
+        fate = self._fate(holding, outcome)  # its rules look at the message as it was raised
+        told = _with_type(fate.outcome)
+        decision = FinishDecision(held, told, fate.state, fate.retry_after, fate.counted)
         verdict = await self._store.finish(decision)
         self._changed(held, final=fate.state.final)
         return verdict
@@ -79,6 +85,14 @@ class Reports:
         if final:
             self._wakeups.publish(topics.end(held.id))
         self._wakeups.publish(topics.run(held.id), topics.QUEUE, topics.RUNS, topics.TASKS)
+
+
+def _with_type(outcome: Outcome) -> Outcome:
+    """``ValueError: no luck``: a list shows the message, and there the exception's type says most."""
+    if outcome.reason != EXCEPTION or outcome.error_type in ("", "SystemExit"):
+        return outcome
+    text = f"{outcome.error_type}: {outcome.message}" if outcome.message else outcome.error_type
+    return replace(outcome, message=text)
 
 
 def _ended(run: Run, outcome: Outcome, cancel_requested: bool) -> Ended:

@@ -127,19 +127,22 @@ class TaskService:
     # ------------------------------------------------------------ looking
 
     async def get(self, namespace: str, name: str) -> Task:
-        """By its name. Raises NotFound with the nearest names."""
-        task = await self._store.get_task(namespace, name)
+        """By its name, or else by its ``spec.taskName``. Raises NotFound with the nearest names."""
+        task = await self._store.get_task(namespace, name) or await self._store.find_task(namespace, name)
         if task is None:
-            names = (t.name for t in await self._store.list_tasks(namespace))
-            raise _not_found(namespace, name, names)
+            raise _not_found(namespace, name, await self._store.list_tasks(namespace))
         return task
 
+    async def known_as(self, namespace: str, task_name: str) -> Task | None:
+        """By ``spec.taskName``, the job API's name, or else by its name; None when there is none."""
+        found = await self._store.find_task(namespace, task_name)
+        return found or await self._store.get_task(namespace, task_name)
+
     async def by_task_name(self, namespace: str, task_name: str) -> Task:
-        """By ``spec.taskName``, the job API's name. Raises NotFound with the nearest names."""
-        task = await self._store.find_task(namespace, task_name)
+        """``known_as``, but raises NotFound with the nearest names."""
+        task = await self.known_as(namespace, task_name)
         if task is None:
-            tasks = await self._store.list_tasks(namespace)
-            raise _not_found(namespace, task_name, (t.spec.task_name for t in tasks if t.spec))
+            raise _not_found(namespace, task_name, await self._store.list_tasks(namespace))
         return task
 
     async def list(self, namespace: str | None = None) -> Sequence[TaskSummary]:
@@ -182,7 +185,8 @@ def _following(table: Timetable, first: Fire, count: int) -> Iterable[Fire]:
         fire = table.next_after(fire.at)
 
 
-def _not_found(namespace: str, name: str, names: Iterable[str]) -> NotFound:
-    nearest = tuple(difflib.get_close_matches(name, list(names), n=3, cutoff=0.5))
+def _not_found(namespace: str, name: str, tasks: Sequence[Task]) -> NotFound:
+    names = dict.fromkeys([t.name for t in tasks] + [t.spec.task_name for t in tasks if t.spec])
+    nearest = tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.5))
     hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
     return NotFound(f"there is no task {name!r} in namespace {namespace}{hint}", nearest)

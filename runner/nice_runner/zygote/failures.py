@@ -47,10 +47,15 @@ def type_name(error: BaseException) -> str:
 def text_of(value: Any) -> str:
     """``str(value)`` within MAX_MESSAGE. Never raises."""
     try:
-        text = str(value)
+        text = _where_it_stands(value) if isinstance(value, SyntaxError) else str(value)
     except BaseException as trouble:
         return f"<its str() raised {type(trouble).__name__}>"
     return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "…"
+
+
+def _where_it_stands(error: SyntaxError) -> str:
+    """Its own words cut a name such as ``<task default/report>`` at the slash."""
+    return f"{error.msg} ({error.filename}, line {error.lineno})" if error.filename else str(error)
 
 
 def _package() -> str:

@@ -29,6 +29,7 @@ async def test_a_syntax_error_shows_its_line(operator: FakeOperator, worker: Wor
     record = await operator.python("def run(p):\n    return (\n")
     finish = await operator.finished(record)
     assert (finish.state, finish.error_type) == ("failed", "SyntaxError")
+    assert "(<task default/" in finish.message, "the place is named whole"
     assert "line 2" in record.text("stderr")
 
 
