@@ -12,7 +12,7 @@ from nice_operator.engine.external.worker import ExternalWorker, Job
 from nice_operator.engine.service import Engine
 from nice_operator.web.keys import ENGINE, OPTIONS
 from nice_operator.web.outbox import Outbox
-from nice_operator.web.routing import Access, Route
+from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.workman.results import bad_message
 from nice_operator.web.workman.sockets import Conversation, conversation
 from nice_operator.web.workman.worker_messages import (
@@ -117,4 +117,5 @@ class _Worker:
             self._room.release()
 
 
-WORKER_SOCKET = Route("GET", "/worker", serve_worker, Access.CHANGE, streams=True)
+_OPERATION = Operation("WebSocket: register names, ask for jobs, send results", {101: "The socket is open"})
+WORKER_SOCKET = Route("GET", "/worker", serve_worker, Access.CHANGE, _OPERATION, streams=True)
