@@ -19,9 +19,9 @@ from tests.support.chaos import TASK, Account, ChaoticWorker, Scale, call, call_
 from tests.support.product import Product
 
 FULL = Scale(workers=200, jobs=10_000, callers=400, wanted=3, between_kills=0.2, server_kills=(8, 22, 36, 50))
-SMALL = Scale(workers=40, jobs=1_500, callers=100, wanted=2, between_kills=0.1, server_kills=(2, 9))
+SMALL = Scale(workers=30, jobs=800, callers=60, wanted=2, between_kills=0.2, server_kills=(1, 6))
 SCALE = FULL if os.environ.get("NICE_CHAOS") == "full" else SMALL
-LIMIT = 600 if SCALE is FULL else 60
+LIMIT = 900 if SCALE is FULL else 120
 
 MANIFEST = f"""
 apiVersion: nicecommander.dev/v1beta1

@@ -17,6 +17,8 @@ from nice_operator.web.routing import Access, policy_of
 from tests.support.api import ApiServer, api_server, returns
 
 SAFE = {"GET", "HEAD"}
+UPGRADES = frozenset({"/worker"})
+"""WebSockets on which nothing is only read; the origin rule holds for every upgrade."""
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 FORM = "application/x-www-form-urlencoded"
 STREAMS = {("GET", "/api/v1/events")}
@@ -43,7 +45,8 @@ async def test_every_route_of_the_router_has_a_policy(api: ApiServer) -> None:
 
 async def test_whatever_changes_something_is_a_change_by_policy_and_an_unsafe_method() -> None:
     for route in all_routes(WebOptions()):
-        assert (route.access is Access.CHANGE) == (route.method not in SAFE), route
+        unsafe = route.method not in SAFE or route.path in UPGRADES
+        assert (route.access is Access.CHANGE) == unsafe, route
 
 
 async def test_every_answer_carries_the_security_headers_and_no_detail(api: ApiServer) -> None:
@@ -58,16 +61,21 @@ async def test_every_answer_carries_the_security_headers_and_no_detail(api: ApiS
 
 
 async def test_a_foreign_page_can_change_nothing(api: ApiServer) -> None:
-    changing = [route for route in all_routes(WebOptions()) if route.access is Access.CHANGE]
+    changing = [
+        route
+        for route in all_routes(WebOptions())
+        if route.access is Access.CHANGE or route.path == "/websocket"
+    ]
     for route in changing:
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"} if route.method == "GET" else {}
         for headers in (
             {"Origin": "https://evil.example"},
             {"Sec-Fetch-Site": "cross-site"},
             {"Origin": "null"},
         ):
-            answer = await api.client.request(route.method, concrete(route.path), headers=headers)
+            answer = await api.client.request(route.method, concrete(route.path), headers=headers | upgrade)
             assert answer.status == 403, route.path
-    assert len(changing) == 7
+    assert len(changing) == 11
 
 
 async def test_no_address_answers_to_a_foreign_host(api: ApiServer) -> None:

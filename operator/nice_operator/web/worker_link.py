@@ -7,8 +7,6 @@ who does not read is cut off instead of filling our memory.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
 
 import orjson
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -17,6 +15,7 @@ from nice_operator.domain.errors import Unavailable
 from nice_operator.engine.connection import WorkerConnection
 from nice_operator.engine.service import Engine
 from nice_operator.engine.workers import WorkerHub
+from nice_operator.web.outbox import QUEUED_BYTES, Outbox
 from nice_protocol.codec import Codec
 from nice_protocol.errors import Code, ProtocolError
 from nice_protocol.limits import MAX_FRAME
@@ -26,11 +25,8 @@ from nice_protocol.session import OperatorSession
 PATH = "/api/v1/worker"
 PING_EVERY = 10.0
 HELLO_WITHIN = 10.0
-QUEUED_BYTES = 32 * 1024 * 1024
-"""More than this waiting for a worker that does not read ends its connection."""
 CLOSE_WITHIN = 5.0
 
-_log = logging.getLogger(__name__)
 _codec = Codec(orjson.dumps, orjson.loads)
 
 
@@ -124,63 +120,21 @@ def _decode(frame: WSMessage) -> FromWorker:
 
 
 class SocketChannel:
-    """A bounded queue before the socket, and the one task that writes what has gathered."""
+    """The way to a worker: an outbox for messages."""
 
     def __init__(
         self, socket: web.WebSocketResponse, transport: asyncio.Transport | None, limit: int = QUEUED_BYTES
     ) -> None:
-        self._socket = socket
-        self._transport = transport
-        self._limit = limit
-        self._queue: deque[str] = deque()
-        self._queued = 0
-        self._ready = asyncio.Event()
-        self._closing: tuple[int, str] | None = None
+        self._outbox = Outbox(socket, transport, limit)
 
     def send(self, message: FromOperator) -> None:
         """Queue a message; one too many for the bound ends the connection."""
-        if self._closing is not None:
-            return
-        text = _codec.encode(message)
-        self._queue.append(text)
-        self._queued += len(text)
-        self._ready.set()
-        if self._queued > self._limit:
-            self._cut()
+        self._outbox.send(_codec.encode(message))
 
     def close(self, code: int, reason: str) -> None:
         """End the connection after what is queued; the first call counts."""
-        if self._closing is None:
-            self._closing = (code, reason)
-            self._ready.set()
-
-    def _cut(self) -> None:
-        _log.warning("a worker does not read what it is sent; its connection is cut")
-        self._queue.clear()
-        self.close(WSCloseCode.POLICY_VIOLATION, "the worker does not read")
-        if self._transport is not None:
-            self._transport.abort()
+        self._outbox.close(code, reason)
 
     async def write(self) -> None:
         """Send until closed."""
-        try:
-            while self._queue or self._closing is None:
-                await self._ready.wait()
-                self._ready.clear()
-                await self._flush()
-        except (ConnectionError, RuntimeError):
-            pass  # the reader sees the same end, and says so
-        if not self._socket.closed:
-            code, reason = self._closing or (WSCloseCode.GOING_AWAY, "")
-            await self._socket.close(code=code, message=_reason(reason))
-
-    async def _flush(self) -> None:
-        while self._queue:
-            text = self._queue.popleft()
-            self._queued -= len(text)
-            await self._socket.send_str(text)
-
-
-def _reason(text: str) -> bytes:
-    """A close frame has room for 123 bytes."""
-    return text.encode()[:120].decode(errors="ignore").encode()
+        await self._outbox.write()

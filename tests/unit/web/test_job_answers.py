@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nice_operator.web.workman import result_answer
+from nice_operator.web.workman.http import result_answer
 
 
 def test_a_text_is_given_raw() -> None:

@@ -13,7 +13,7 @@ from nice_operator.domain.run import Run
 from nice_operator.domain.strict_json import dump_json
 from nice_operator.domain.task import Task
 from nice_operator.web.errors import refusal_of
-from nice_operator.web.routing import Access, Route
+from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.workman.calls import Calls
 from nice_operator.web.workman.client_messages import (
     Action,
@@ -130,4 +130,6 @@ def _result(run: Run) -> str | None:
     return run.result if refusal is None else error_text(refusal)
 
 
-CLIENT_SOCKET = Route("GET", "/websocket", serve_client, Access.READ, streams=True)
+_OPERATION = Operation("WebSocket: names, jobs and scheduled jobs", {101: "The socket is open"})
+CLIENT_SOCKET = Route("GET", "/websocket", serve_client, Access.READ, _OPERATION, streams=True)
+"""Open to whoever may look; what a view-only server does not do, the engine refuses."""

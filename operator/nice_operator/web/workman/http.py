@@ -73,7 +73,7 @@ def _answer(run: Run) -> web.Response:
     refusal = refusal_of_run(run)
     if refusal is not None:
         return _named(_json(refusal.document(), status=refusal.status), run)
-    return _named(_result(run.result), run)
+    return _named(result_answer(run.result), run)
 
 
 def _named(response: web.Response, run: Run) -> web.Response:
@@ -81,7 +81,8 @@ def _named(response: web.Response, run: Run) -> web.Response:
     return response
 
 
-def _result(result: str | None) -> web.Response:
+def result_answer(result: str | None) -> web.Response:
+    """A result (JSON text) as node-workman gave it."""
     what = shown(result)
     if isinstance(what, str):
         return _json_text(what)

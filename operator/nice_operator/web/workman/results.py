@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from nice_operator.domain.errors import InvalidInput
@@ -18,6 +19,8 @@ _STATUS = {
     RunState.SKIPPED: 409,
     RunState.MISSED: 409,
 }
+_HALF = re.compile("[\ud800-\udfff]")
+"""Lone surrogates, which UTF-8 does not have: such a text stays the JSON that it came as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ def shown(result: str | None) -> Plain | str:
         return Plain("")
     if result[:1] not in ('"', "n"):
         return result
-    value = json.loads(result)
-    return Plain(value or "")
+    text = json.loads(result) or ""
+    return result if _HALF.search(text) else Plain(text)
 
 
 def bare(result: str | None) -> str:

@@ -10,9 +10,10 @@ from aiohttp import web
 from nice_operator.domain.errors import InvalidInput, NiceError, Unavailable
 from nice_operator.engine.external.worker import ExternalWorker, Job
 from nice_operator.engine.service import Engine
+from nice_operator.web.identity import person_of
 from nice_operator.web.keys import ENGINE, OPTIONS
 from nice_operator.web.outbox import Outbox
-from nice_operator.web.routing import Access, Route
+from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.workman.results import bad_message
 from nice_operator.web.workman.sockets import Conversation, conversation
 from nice_operator.web.workman.worker_messages import (
@@ -29,8 +30,6 @@ _log = logging.getLogger(__name__)
 
 MOST_REPORTS = 256
 """Results of one connection recorded at a time; with more, nothing is read."""
-NOBODY = ""
-"""Who everybody is where nobody is asked: on loopback."""
 
 
 async def serve_worker(request: web.Request) -> web.StreamResponse:
@@ -39,7 +38,7 @@ async def serve_worker(request: web.Request) -> web.StreamResponse:
     async with conversation(request) as talk:
         channel = _Channel(talk.outbox)
         namespace = request.app[OPTIONS].namespace
-        connected = await engine.external.connect(NOBODY, namespace, _peer(request), channel)
+        connected = await engine.external.connect(_identity(request), namespace, _peer(request), channel)
         worker = _Worker(engine, connected, talk)
         try:
             async for text in talk.texts():
@@ -47,6 +46,11 @@ async def serve_worker(request: web.Request) -> web.StreamResponse:
         finally:
             engine.external.disconnect(connected)
     return talk.socket
+
+
+def _identity(request: web.Request) -> str:
+    """Who sends results: the user that a trusted proxy names. Where nobody is asked, everybody is the same."""
+    return person_of(request).shown
 
 
 def _peer(request: web.Request) -> str:
@@ -117,4 +121,5 @@ class _Worker:
             self._room.release()
 
 
-WORKER_SOCKET = Route("GET", "/worker", serve_worker, Access.CHANGE, streams=True)
+_OPERATION = Operation("WebSocket: register names, ask for jobs, send results", {101: "The socket is open"})
+WORKER_SOCKET = Route("GET", "/worker", serve_worker, Access.CHANGE, _OPERATION, streams=True)
