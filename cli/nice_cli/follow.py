@@ -42,6 +42,21 @@ class _Patience:
         time.sleep(RETRY_SECONDS)
 
 
+@dataclass(slots=True)
+class _Attempts:
+    """Which attempt's log is shown. That another one begins is told."""
+
+    note: Note
+    number: int | None = field(default=None)
+
+    def show(self, chunk: dict[str, Any], write: Writer) -> None:
+        number = chunk.get("attempt")
+        if self.number not in (None, number):
+            self.note(f"Attempt {self.number} did not succeed; attempt {number}:")
+        self.number = number
+        write(chunk["stream"], chunk["text"])
+
+
 def wait_for_end(api: Api, run: str, note: Note) -> Document:
     """The run when it has ended. Raises Failure."""
     patience = _Patience(note)
@@ -61,7 +76,7 @@ def follow(api: Api, run: str, attempt: int | None, write: Writer, note: Note) -
 
     Raises Failure.
     """
-    patience, last = _Patience(note), ""
+    patience, attempts, last = _Patience(note), _Attempts(note), ""
     while True:
         try:
             for event in sse.events(api.follow(run, attempt, last), last):
@@ -71,12 +86,7 @@ def follow(api: Api, run: str, attempt: int | None, write: Writer, note: Note) -
                     ended: Document = exact.loads(event.data)
                     return ended
                 if event.kind == "log":
-                    _write(event.data, write)
+                    attempts.show(exact.loads(event.data), write)
             raise api.http.went_away()
         except Unreachable as failure:
             patience.lost(failure)
-
-
-def _write(data: str, write: Writer) -> None:
-    chunk: dict[str, Any] = exact.loads(data)
-    write(chunk["stream"], chunk["text"])

@@ -15,7 +15,7 @@ def in_words(task: Task) -> str:
     if spec is None:
         return ""
     if spec.run_at is not None:
-        return f"Once, at {spec.run_at.isoformat(timespec='minutes')}"
+        return f"Once, at {spec.run_at:%Y-%m-%d %H:%M} {spec.run_at.tzname()}"
     key = hash_key(task.namespace, task.name)
     words = [describe(schedule, spec.time_zone, key) for schedule in spec.schedules]
     return " · ".join(words) or "Manual"

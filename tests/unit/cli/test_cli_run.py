@@ -107,6 +107,22 @@ def test_following_shows_both_streams_then_the_result(server: Script, nicectl: N
     assert ended.err.startswith("oops\n")
 
 
+def test_another_attempt_is_announced_beside_the_log(server: Script, nicectl: Nicectl) -> None:
+    lines = [("log", {"attempt": n, "stream": "stdout", "text": f"try {n}\n"}, f"{n}:1") for n in (1, 2)]
+    server.events(EVENTS, *lines, ("end", run_document(), None))
+    ended = nicectl("logs", "-f", RUN)
+    assert ended.out == "try 1\ntry 2\n"
+    assert ended.err == "Attempt 1 did not succeed; attempt 2:\n"
+
+
+def test_an_attempt_that_there_is_not_is_an_error(server: Script, nicectl: Nicectl) -> None:
+    said = "the run has no attempt 5; so far there was 1 attempt"
+    server.json("GET", f"{THE_RUN}/logs", {"statusCode": 404, "error": "Not Found", "message": said}, 404)
+    ended = nicectl("logs", RUN, "--attempt", "5")
+    assert (ended.code, ended.out, ended.err) == (4, "", f"nicectl: {said}\n")
+    assert server.requests[0].query == "attempt=5&after=0"
+
+
 def test_a_log_without_a_last_newline_is_not_glued_to_the_result(server: Script, nicectl: Nicectl) -> None:
     queued(server)
     event = ("log", {"first": 1, "lines": 1, "stream": "stdout", "text": "50 %"}, "1:1")
