@@ -11,12 +11,19 @@ RBAC = "rbac.authorization.k8s.io"
 
 def objects() -> list[dict[str, Any]]:
     """To be applied once the API server is ready."""
-    return [*_dns(), *_rights_of_dns(), _bind("kubelet-clients", "system:kubelet-api-admin", "kube-apiserver-kubelet")]
+    return [
+        *_dns(),
+        *_rights_of_dns(),
+        _bind("kubelet-clients", "system:kubelet-api-admin", "kube-apiserver-kubelet"),
+    ]
 
 
 def _dns() -> list[dict[str, Any]]:
     """A Service without selector, led by hand to the CoreDNS process on the control machine."""
-    ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]
+    ports = [
+        {"name": "dns", "port": 53, "protocol": "UDP"},
+        {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+    ]
     metadata = {"namespace": "kube-system", "name": "kube-dns", "labels": {"k8s-app": "kube-dns"}}
     return [
         {

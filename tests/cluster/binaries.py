@@ -42,10 +42,14 @@ class Family:
     def version(self) -> str:
         """The version that go.mod pins for the module of the first program."""
         package = next(iter(self.programs.values()))
-        for path, version in re.findall(r"^\s*(\S+) (v\S+)", (self.module / "go.mod").read_text(), re.MULTILINE):
+        for path, version in re.findall(
+            r"^\s*(\S+) (v\S+)", (self.module / "go.mod").read_text(), re.MULTILINE
+        ):
             if package == path or package.startswith(f"{path}/"):
                 return str(version)
-        raise Problem(f"{self.module}/go.mod requires no module that {package} belongs to; expected its version there")
+        raise Problem(
+            f"{self.module}/go.mod requires no module that {package} belongs to; expected its version there"
+        )
 
     def linker_flags(self) -> str:
         """No debugging data, and the version: an API server without it calls itself v0.0.0."""
@@ -120,7 +124,9 @@ def _ask_go() -> str:
     go = shutil.which("go")
     if go is None:
         raise Problem(f"the cluster's programs are built with Go {wanted} or newer; no go on PATH. {remedy}")
-    text = subprocess.run([go, "version"], capture_output=True, text=True, check=True, env=_environment()).stdout.strip()
+    text = subprocess.run(
+        [go, "version"], capture_output=True, text=True, check=True, env=_environment()
+    ).stdout.strip()
     found = re.search(r"go(\d+)\.(\d+)", text)
     if found is None or (int(found[1]), int(found[2])) < MINIMUM_GO:
         raise Problem(f"the cluster's programs need Go {wanted} or newer; found `{text}` at {go}. {remedy}")
@@ -170,7 +176,9 @@ def _go(family: Family, *arguments: str) -> str:
         ["go", *arguments], cwd=family.module, env=_environment(), capture_output=True, text=True, check=False
     )
     if answer.returncode != 0:
-        raise Problem(f"`go {' '.join(arguments[:2])} …` in {family.module} failed: {answer.stderr.strip()[-2000:]}")
+        raise Problem(
+            f"`go {' '.join(arguments[:2])} …` in {family.module} failed: {answer.stderr.strip()[-2000:]}"
+        )
     return answer.stdout
 
 

@@ -33,7 +33,9 @@ class Authority:
         folder.mkdir(parents=True, mode=0o700)
         authority = cls(folder)
         root = authority.pair("ca")
-        _request(root, "/CN=nice-cluster", ["basicConstraints=critical,CA:TRUE", "keyUsage=keyCertSign,cRLSign"])
+        _request(
+            root, "/CN=nice-cluster", ["basicConstraints=critical,CA:TRUE", "keyUsage=keyCertSign,cRLSign"]
+        )
         return authority
 
     @property
@@ -81,4 +83,6 @@ def _alternative(host: str) -> str:
 def _openssl(*arguments: str) -> None:
     answer = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
     if answer.returncode != 0:
-        raise Problem(f"openssl {arguments[0]} failed (version 3.0 or newer is needed): {answer.stderr.strip()}")
+        raise Problem(
+            f"openssl {arguments[0]} failed (version 3.0 or newer is needed): {answer.stderr.strip()}"
+        )

@@ -109,17 +109,24 @@ class ControlPlane:
         """The kubeconfig for people and tests, by way of the relay on loopback."""
         pair = self.authority.issue("admin", "nice-cluster-admin", "system:masters")
         server = f"https://127.0.0.1:{port}"
-        kubeconfig.write(self.places.kubeconfig, server, self.authority.root, pair, f"nice-cluster-{self.places.name}")
+        kubeconfig.write(
+            self.places.kubeconfig, server, self.authority.root, pair, f"nice-cluster-{self.places.name}"
+        )
 
     def _identity(self, name: str, user: str) -> Path:
         pair = self.authority.issue(name, user)
-        return kubeconfig.write(self._file(f"{name}.kubeconfig"), LOCAL_SERVER, self.authority.root, pair, name)
+        return kubeconfig.write(
+            self._file(f"{name}.kubeconfig"), LOCAL_SERVER, self.authority.root, pair, name
+        )
 
     def _file(self, name: str) -> Path:
         return self.machine.folder / name
 
     def _start(self, component: str, **flags: str | Path) -> None:
-        argv = [str(program(component)), *(f"--{name.replace('_', '-')}={value}" for name, value in flags.items())]
+        argv = [
+            str(program(component)),
+            *(f"--{name.replace('_', '-')}={value}" for name, value in flags.items()),
+        ]
         self.machine.start(component, argv)
 
 

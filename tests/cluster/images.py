@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from tests.cluster.problem import Problem, say
 SUITE = "bookworm"
 MIRROR = os.environ.get("NICE_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 PACKAGES = "python3,ca-certificates,tzdata"
-SOURCES = (f"deb {MIRROR} {SUITE} main", f"deb {MIRROR} {SUITE}-updates main", f"deb {MIRROR}-security {SUITE}-security main")
+SOURCES = (
+    f"deb {MIRROR} {SUITE} main",
+    f"deb {MIRROR} {SUITE}-updates main",
+    f"deb {MIRROR}-security {SUITE}-security main",
+)
 LEAVE_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 BASE = "localhost/nice-cluster/base:test"
@@ -35,7 +40,7 @@ class Image:
 
 
 PRODUCT = (Image("operator", ROOT), Image("runner", ROOT))
-SERVERS = (Image("mariadb", PACKAGE / "images"), Image("redis", PACKAGE / "images"))
+SERVERS = (Image("mariadb", PACKAGE / "servers"), Image("redis", PACKAGE / "servers"))
 ALL = (*PRODUCT, *SERVERS)
 
 
@@ -43,7 +48,7 @@ def build(images: tuple[Image, ...] = ALL) -> list[Path]:
     """Build what changed, and write each image to an archive that containerd reads; the base comes first."""
     _base()
     if any(image in PRODUCT for image in images):
-        _bud(PACKAGE / "images", "build", BUILD, {"BASE_IMAGE": BASE})
+        _bud(PACKAGE / "servers", "build", BUILD, {"BASE_IMAGE": BASE})
     archives = [_archive(BASE)]
     for image in images:
         _bud(image.folder, image.target, image.tag, {"BASE_IMAGE": BASE, "BUILD_IMAGE": BUILD})
@@ -74,17 +79,27 @@ def _bootstrap(folder: Path) -> None:
 
 def _bud(folder: Path, target: str, tag: str, arguments: dict[str, str]) -> None:
     """Build with the host's network and the certificates that the host trusts; neither becomes part of the image."""
-    command = [*_buildah(), "bud", "--quiet", "--layers", "--isolation", "chroot", "--network", "host", "--tag", tag]
+    command = [
+        "bud",
+        "--quiet",
+        "--layers",
+        "--isolation",
+        "chroot",
+        "--network",
+        "host",
+        "--tag",
+        tag,
+    ]
     if CERTIFICATES.exists() and target:
         command += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]
-    _run([*command, *(["--target", target] if target else []), str(folder)])
+    _run_buildah(*command, *(["--target", target] if target else []), str(folder))
 
 
 def _archive(tag: str) -> Path:
     """The image as a file, written again only when the image is another one."""
-    answer = _run([*_buildah(), "images", "--no-trunc", "--format", "{{.ID}} {{.Size}}", tag])
+    answer = _run_buildah("images", "--no-trunc", "--format", "{{.ID}} {{.Size}}", tag)
     identity, size = answer.split("\n")[0].split(" ", 1)
     name = tag.rsplit("/", 1)[1].split(":")[0]
     path = cache() / "images" / f"{name}-{identity.removeprefix('sha256:')[:16]}.tar"
@@ -93,16 +108,18 @@ def _archive(tag: str) -> Path:
             old.unlink()
         partial = path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
-        _run([*_buildah(), "push", "--quiet", tag, f"docker-archive:{partial}:{tag}"])
+        _run_buildah("push", "--quiet", tag, f"docker-archive:{partial}:{tag}")
         partial.rename(path)
     say(f"image {tag}: {size}")
     return path
 
 
-def _buildah() -> list[str]:
-    """With a storage of its own, so that whoever uses buildah here besides us sees nothing of it."""
-    folder = cache() / "images"
-    return ["buildah", "--root", str(folder / "storage"), "--runroot", "/run/nice-cluster-images"]
+def _run_buildah(*arguments: str) -> str:
+    """With a storage of its own, and in a mount namespace of its own, so that no mount outlives the command."""
+    storage = cache() / "images" / "storage"
+    with tempfile.TemporaryDirectory(dir=cache(), prefix=".buildah-") as running:
+        namespace = ["unshare", "--mount", "--propagation", "private", "--"]
+        return _run([*namespace, "buildah", "--root", str(storage), "--runroot", running, *arguments])
 
 
 def _run(command: list[str]) -> str:

@@ -98,7 +98,7 @@ class Components:
             )  # fmt: skip
         process.returncode = 0  # the dead are buried below; Popen itself must never wait
         self._pids[name] = process.pid
-        return self.list()
+        return self.state()
 
     def signal(self, name: str, number: int) -> dict[str, Any]:
         """Send a signal to one program."""
@@ -106,9 +106,9 @@ class Components:
         if pid is None or pid in self._ended:
             return {"error": f"{name} is not running; running are {', '.join(sorted(self._living()))}"}
         os.kill(pid, number)
-        return self.list()
+        return self.state()
 
-    def list(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Every program ever started; ``ended`` is its wait status, or null."""
         return {"components": {n: {"pid": p, "ended": self._ended.get(p)} for n, p in self._pids.items()}}
 
@@ -137,7 +137,7 @@ def answer(components: Components, request: dict[str, Any], descriptors: list[in
             case "signal":
                 return components.signal(**request)
             case "list":
-                return components.list()
+                return components.state()
             case other:
                 return {"error": f"unknown request {other!r}"}
     except (OSError, TypeError, IndexError) as error:

@@ -53,9 +53,19 @@ class Kubectl:
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Create or change these objects."""
-        self("apply", "--server-side", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        self(
+            "apply",
+            "--server-side",
+            "-f",
+            "-",
+            text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        )
 
     def environment(self) -> dict[str, str]:
         """For programs that find their cluster in the environment. No cache in anybody's home."""
         folder = self.kubeconfig.parent
-        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(folder / "kubectl-cache")}
+        return {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECACHEDIR": str(folder / "kubectl-cache"),
+        }

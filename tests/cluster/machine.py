@@ -34,11 +34,14 @@ class Machine:
         try:
             return int((self.folder / "pid").read_text())
         except (OSError, ValueError):
-            raise Problem(f"machine {self.name} does not exist; start the cluster with: make cluster") from None
+            raise Problem(
+                f"machine {self.name} does not exist; start the cluster with: make cluster"
+            ) from None
 
     def boot(self) -> None:
         """Make the namespaces. The folder may exist already."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._socket.unlink(missing_ok=True)
         script = str(PACKAGE / "init.py")
         with (self.folder / "init.log").open("ab") as log:
             answer = subprocess.run(
@@ -93,6 +96,13 @@ class Machine:
         """Every program started here; the wait status of those that have ended, None for the others."""
         return {name: state["ended"] for name, state in self._ask({"do": "list"})["components"].items()}
 
+    def pid_of(self, component: str) -> int:
+        """The process id of a running program, as the machine sees it. Raises ``Problem`` if it does not run."""
+        state = self._ask({"do": "list"})["components"].get(component)
+        if state is None or state["ended"] is not None:
+            raise Problem(f"{component} does not run on machine {self.name}; start it again first")
+        return int(state["pid"])
+
     def run(self, *argv: str, network_only: bool = False, text: str | None = None) -> str:
         """Run a short program inside and return what it prints. Raises ``Problem`` with what it said.
 
@@ -101,7 +111,13 @@ class Machine:
         spaces = ["--net"] if network_only else ["--net", "--mount", "--pid", "--uts", "--ipc"]
         command = ["nsenter", "--target", str(self.pid), *spaces, "--", *argv]
         answer = subprocess.run(
-            command, input=text, capture_output=True, text=True, check=False, timeout=300, env=self.environment()
+            command,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            env=self.environment(),
         )
         if answer.returncode != 0:
             raise Problem(f"on machine {self.name}, `{' '.join(argv)}` failed: {answer.stderr.strip()}")
@@ -123,7 +139,9 @@ class Machine:
                 socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], descriptors)
                 reply: dict[str, Any] = json.loads(connection.makefile("rb").readline() or b"{}")
             except OSError as error:
-                raise Problem(f"machine {self.name} does not answer ({error}); it was killed, or never started") from error
+                raise Problem(
+                    f"machine {self.name} does not answer ({error}); it was killed, or never started"
+                ) from error
         if "error" in reply:
             raise Problem(f"machine {self.name}: {reply['error']}")
         return reply

@@ -10,10 +10,11 @@ import socket
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.cluster import addons, binaries, network, remains
+from tests.cluster import addons, binaries, images, network, remains
 from tests.cluster.certificates import Authority
 from tests.cluster.control_plane import API_PORT, ControlPlane
 from tests.cluster.kubectl import Kubectl
@@ -51,6 +52,7 @@ def up(places: Places, shape: Shape) -> None:
     """Bring the cluster up, clearing what a dead one left. Raises ``Problem``, also for one that lives."""
     check_machine()
     binaries.build_missing(binaries.CLUSTER if shape.nodes else binaries.CONTROL)
+    base = images.build(()) if shape.nodes else []
     with remains.alone(places):
         if remains.live(places):
             raise Problem(
@@ -63,6 +65,7 @@ def up(places: Places, shape: Shape) -> None:
         started = time.monotonic()
         _bring_up(places, shape)
         places.complete.write_text(json.dumps(asdict(shape)))
+        load_images(places, base)
         say(f"cluster {places.name} is up after {time.monotonic() - started:.1f} s")
 
 
@@ -88,7 +91,29 @@ def node_machine(places: Places, number: int) -> Machine:
 def nodes(places: Places) -> list[Node]:
     """The nodes that the cluster was made with. Raises ``Problem`` if it is not up."""
     authority = Authority(places.certificates)
-    return [Node(node_machine(places, n), authority, places.name, n) for n in range(1, shape(places).nodes + 1)]
+    return [
+        Node(node_machine(places, n), authority, places.name, n) for n in range(1, shape(places).nodes + 1)
+    ]
+
+
+def load_images(places: Places, archives: Sequence[Path]) -> None:
+    """Put images into every node's store."""
+    for node in nodes(places):
+        for archive in archives:
+            node.import_image(archive)
+
+
+def revive_node(places: Places, number: int) -> None:
+    """Start a node whose machine was killed; its disk is as it was. Raises ``Problem`` if it lives."""
+    node = nodes(places)[number - 1]
+    if node.machine.alive():
+        raise Problem(f"{node.name} is alive; only a killed node can be revived")
+    node.machine.boot()
+    network.lay_cable(control(places), node.machine, number, shape(places).nodes)
+    node.start_containerd()
+    node.wait_for_containerd()
+    node.start_kubelet()
+    node.start_proxy()
 
 
 def shape(places: Places) -> Shape:
@@ -118,12 +143,15 @@ def _bring_up(places: Places, shape: Shape) -> None:
     _wait_for_api(places, authority, machine)
     say(f"API ready after {time.monotonic() - started:.1f} s")
     plane.start_controllers()
+    kubectl(places).apply(*addons.objects())
     if members:
         plane.start_dns()
-    kubectl(places).apply(*addons.objects())
     for member in members:
         member.start_proxy()
     _wait_for_nodes(places, members, started)
+    if members:
+        until("DNS answers", lambda: _dns_ready(machine), 30, f"Its log: {machine.log('coredns')}")
+        say(f"DNS answering after {time.monotonic() - started:.1f} s")
 
 
 def _boot_nodes(places: Places, switch: Machine, authority: Authority, count: int) -> list[Node]:
@@ -176,6 +204,15 @@ def _wait_for_nodes(places: Places, members: list[Node], started: float) -> None
     until("every node is known", lambda: kube.attempt("get", *names).code == 0, 60, _look_into(members[0]))
     kube("wait", "--for=condition=Ready", "--timeout=60s", *names, seconds=90)
     say(f"nodes ready after {time.monotonic() - started:.1f} s")
+
+
+def _dns_ready(machine: Machine) -> bool:
+    ask = f"import urllib.request as u; u.urlopen('http://{network.CONTROL}:8181/ready', timeout=2)"
+    try:
+        machine.run(sys.executable, "-I", "-c", ask)
+    except Problem:
+        return False
+    return True
 
 
 def _look_into(member: Node) -> str:

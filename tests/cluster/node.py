@@ -60,17 +60,30 @@ class Node:
     def import_image(self, archive: Path) -> None:
         """Put an image into the node's own store; nodes can pull nothing."""
         self.machine.run(
-            "ctr", "--address", CONTAINERD, "--namespace", "k8s.io", "images", "import", "--no-unpack", str(archive)
+            "ctr",
+            "--address",
+            CONTAINERD,
+            "--namespace",
+            "k8s.io",
+            "images",
+            "import",
+            "--no-unpack",
+            str(archive),
         )
 
     def start_kubelet(self) -> None:
         """The kubelet; it announces the node as soon as the API server answers."""
         cgroups.create(self.cluster, self.name)
         pair = self.authority.issue(
-            self.name, f"system:node:{self.name}", "system:nodes", hosts=(self.name, network.node_address(self.number))
+            self.name,
+            f"system:node:{self.name}",
+            "system:nodes",
+            hosts=(self.name, network.node_address(self.number)),
         )
         self._write("resolv.conf", "")
-        identity = kubeconfig.write(self._file("kubelet.kubeconfig"), SERVER, self.authority.root, pair, self.name)
+        identity = kubeconfig.write(
+            self._file("kubelet.kubeconfig"), SERVER, self.authority.root, pair, self.name
+        )
         config = self._write("kubelet.json", json.dumps(self._kubelet_settings(pair), indent=1))
         self.machine.start(
             "kubelet",
@@ -84,7 +97,9 @@ class Node:
     def start_proxy(self) -> None:
         """kube-proxy: services as rules in the machine's own firewall."""
         pair = self.authority.issue(f"{self.name}-proxy", "system:kube-proxy")
-        identity = kubeconfig.write(self._file("kube-proxy.kubeconfig"), SERVER, self.authority.root, pair, self.name)
+        identity = kubeconfig.write(
+            self._file("kube-proxy.kubeconfig"), SERVER, self.authority.root, pair, self.name
+        )
         settings = {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
             "kind": "KubeProxyConfiguration",
@@ -92,7 +107,12 @@ class Node:
             "clientConnection": {"kubeconfig": str(identity)},
             "clusterCIDR": network.PODS,
             "hostnameOverride": self.name,
-            "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+            "conntrack": {
+                "maxPerCore": 0,
+                "min": 0,
+                "tcpEstablishedTimeout": "0s",
+                "tcpCloseWaitTimeout": "0s",
+            },
         }
         config = self._write("kube-proxy.json", json.dumps(settings, indent=1))
         self.machine.start("kube-proxy", [str(program("kube-proxy")), f"--config={config}"])
