@@ -75,9 +75,12 @@ ETCD = Family("etcd", {"etcd": "go.etcd.io/etcd/server/v3"})
 COREDNS = Family("coredns", {"coredns": "github.com/coredns/coredns"})
 HELM = Family("helm4", {"helm": "helm.sh/helm/v4/cmd/helm"})
 HELM3 = Family("helm3", {"helm3": "helm.sh/helm/v3/cmd/helm"})
+KIND = Family("kind", {"kind": "sigs.k8s.io/kind"})
+HELMS = (HELM, HELM3)
 CONTROL = (KUBERNETES, ETCD)
 CLUSTER = (*CONTROL, COREDNS)
-ALL = (*CLUSTER, HELM, HELM3)
+NATIVE = (*CLUSTER, *HELMS)
+ALL = (*NATIVE, KIND)
 
 
 def program(name: str) -> Path:
@@ -89,7 +92,7 @@ def program(name: str) -> Path:
     return path
 
 
-def build_missing(families: tuple[Family, ...] = ALL) -> None:
+def build_missing(families: tuple[Family, ...] = NATIVE) -> None:
     """Build what the cache lacks; one builder at a time, others wait for it."""
     if all(_folder(family).is_dir() for family in families):
         return

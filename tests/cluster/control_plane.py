@@ -66,7 +66,7 @@ class ControlPlane:
             audit_policy_file=PACKAGE / "audit-policy.yaml",
             audit_log_path=self.places.audit_log,
             audit_log_mode="blocking",
-            anonymous_auth="true",
+            allow_privileged="true",  # Pod Security decides, as on every cluster of today
         )
 
     def start_controllers(self) -> None:

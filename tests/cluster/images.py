@@ -56,6 +56,21 @@ def build(images: tuple[Image, ...] = ALL) -> list[Path]:
     return archives
 
 
+def build_with_docker() -> list[str]:
+    """Build the same images with a Docker engine, on the base that the Dockerfile names; their tags."""
+    base = _default_base()
+    for image in ALL:
+        arguments = ["--build-arg", f"BASE_IMAGE={base}", "--target", image.target, "--tag", image.tag]
+        _run(["docker", "build", "--quiet", *arguments, str(image.folder)])
+        say(f"image {image.tag} is built")
+    return [image.tag for image in ALL]
+
+
+def _default_base() -> str:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    return next(line.split("=", 1)[1] for line in text.splitlines() if line.startswith("ARG BASE_IMAGE="))
+
+
 def _base() -> None:
     """Debian with Python, once per month and package list: as good as a pinned image, without a registry."""
     content = f'FROM scratch\nADD base.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8\nCMD ["sleep", "infinity"]\n'
