@@ -37,13 +37,13 @@ def lay_cable(control: Machine, node: Machine, number: int, nodes: int) -> None:
     """Connect a node to the switch; each side learns where the pods of the others are."""
     _ip(control, "link add name {} type veth peer name eth0 netns {}", cable(number), str(node.pid))
     _ip(control, "link set {} master {} up", cable(number), SWITCH)
-    _ip(control, "route add {} via {}", pod_range(number), node_address(number))
+    _ip(control, "route replace {} via {}", pod_range(number), node_address(number))
     _ip(node, "address add {}/24 dev eth0", node_address(number))
     _ip(node, "link set eth0 up")
     _ip(node, "route add default via {}", CONTROL)
     for other in range(1, nodes + 1):
         if other != number:
-            _ip(node, "route add {} via {}", pod_range(other), node_address(other))
+            _ip(node, "route replace {} via {}", pod_range(other), node_address(other))
 
 
 def cut_cable(control: Machine, number: int) -> None:

@@ -31,7 +31,7 @@ def test_pods_on_two_nodes_talk_until_the_cable_is_cut_and_again_when_it_is_mend
     harm: Harm, kubectl: Kubectl, namespace: str
 ) -> None:
     for number in (1, 2):
-        kubectl.apply(pod(namespace, f"p{number}", BASE, SERVE, node=f"node-{number}"))
+        kubectl.apply(pod(namespace, f"p{number}", BASE, SERVE, node=f"node-{number}", user=65532))
     kubectl("wait", "--for=condition=Ready", "pods", "--all", "-n", namespace, "--timeout=60s", seconds=90)
     address = kubectl.get("pod", "p2", "-n", namespace)["status"]["podIP"]
 
@@ -103,7 +103,7 @@ def test_watches_can_be_delayed_while_reads_are_not(harm: Harm, kubectl: Kubectl
     )
     harm.delay_watches(3)
     try:
-        kubectl.apply(pod(namespace, "watcher", BASE, ["python3", "-c", WATCHER]))
+        kubectl.apply(pod(namespace, "watcher", BASE, ["python3", "-c", WATCHER], user=65532))
         done = "--for=jsonpath={.status.phase}=Succeeded"
         kubectl("wait", done, "pod/watcher", "-n", namespace, "--timeout=60s", seconds=90)
     finally:

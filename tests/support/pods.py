@@ -22,9 +22,12 @@ def pod(
     node: str = "",
     environment: Mapping[str, str] | None = None,
     writable: Sequence[str] = (),
-    service_account: str = "default",
+    user: int | None = None,
 ) -> dict[str, Any]:
-    """A pod of one container called ``main``; ``writable`` folders are empty volumes."""
+    """A pod of one container called ``main``; ``writable`` folders are empty volumes.
+
+    ``user`` is for an image that names none but root.
+    """
     container: dict[str, Any] = {
         "name": "main",
         "image": image,
@@ -37,10 +40,9 @@ def pod(
         container["command"] = list(command)
     spec: dict[str, Any] = {
         "containers": [container],
-        "securityContext": NOBODY,
+        "securityContext": NOBODY if user is None else {**NOBODY, "runAsUser": user},
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 1,
-        "serviceAccountName": service_account,
         "volumes": [{"name": f"v{i}", "emptyDir": {}} for i, _ in enumerate(writable)],
     }
     if node:
