@@ -7,6 +7,7 @@ HOST   ?= localhost
 PORT   ?= 9999
 ARGS   ?=
 BIN    := .venv/bin
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SETUP  := $(PYTHON) tools/setup
 
 .DEFAULT_GOAL := help
@@ -42,6 +43,7 @@ check: ## style, types, import rules, the lock and the README's commands
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy -p benchmarks
 	MYPYPATH=tools/setup $(BIN)/python -m mypy tools/setup/*.py
 	$(BIN)/lint-imports
 	$(PYTHON) tools/setup lock

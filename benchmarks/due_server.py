@@ -1,4 +1,4 @@
-"""A server whose tasks are all due in the same second: ``python -m benchmarks.due_server URL COUNT LEAD``.
+"""A server whose tasks are all due in the same second: ``python -m benchmarks.due_server URL COUNT``.
 
 The real engine, store and HTTP API, on any database that the store knows. Nobody executes the tasks (they
 are external), so what is measured is recording alone. Says, as JSON lines: where it listens and when the
@@ -11,15 +11,16 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 import uvloop
 from aiohttp import web
 
 from nice_operator.bootstrap.clock import SystemClock
+from nice_operator.domain.ids import TaskId, uuid7
 from nice_operator.domain.task import TaskDefinition
 from nice_operator.engine.planning import plan_put
 from nice_operator.engine.service import Engine
@@ -27,20 +28,24 @@ from nice_operator.lease.local import LocalWakeups
 from nice_operator.local.liveness import LockLiveness
 from nice_operator.resources import read_definition, spec_from_manifest
 from nice_operator.store import SqlStore
+from nice_operator.store.dialect import connect, read_url
+from nice_operator.store.sql_store import system_clock
+from nice_operator.store.tables import task_versions, tasks
 from nice_operator.web.app import RUNNER_OPTIONS, make_app
 
-AT_ONCE = 500
 NOTICE_SECONDS = 0.1
 GIVE_UP_SECONDS = 60.0
+LEAD_SECONDS = 20.0
 
 
-async def serve(url: str, count: int, lead: float) -> None:
+async def serve(url: str, count: int) -> None:
     """Load, wait for the moment, tell, end."""
-    due = int(time.time() + lead)
     store = await SqlStore.open(url, read_spec=spec_from_manifest)
-    await _load(store, count, due)
-    if time.time() > due - 2:
-        raise SystemExit(f"loading {count} tasks took longer than the {lead:g} s there were")
+    due = int(time.time() + LEAD_SECONDS)
+    first = await store.put_task(plan_put(_definition(due), None, await store.now()))
+    await asyncio.to_thread(_multiply, url, first.id, count)
+    if time.time() > due - 1:
+        raise SystemExit(f"making {count} tasks took longer than {LEAD_SECONDS:g} s")
     engine = Engine(store, store.logs, LocalWakeups(), LockLiveness(Path("no-worker")), SystemClock())
     await engine.start()
     runner = web.AppRunner(make_app(engine), **RUNNER_OPTIONS)
@@ -55,30 +60,43 @@ async def serve(url: str, count: int, lead: float) -> None:
     await store.close()
 
 
-async def _load(store: SqlStore, count: int, due: int) -> None:
-    now = await store.now()
-    definitions = list(_definitions(count, due))
-    for first in range(0, count, AT_ONCE):
-        batch = definitions[first : first + AT_ONCE]
-        await asyncio.gather(*(store.put_task(plan_put(one, None, now)) for one in batch))
-
-
-def _definitions(count: int, due: int) -> Iterator[TaskDefinition]:
-    spec = {
-        "runAt": datetime.fromtimestamp(due, UTC).isoformat().replace("+00:00", "Z"),
-        "timeoutAfter": "1 minute",
-        "run": {"external": {}},
+def _definition(due: int) -> TaskDefinition:
+    document = {
+        "apiVersion": "nicecommander.dev/v1beta1",
+        "kind": "NiceTask",
+        "metadata": {"name": "due-0"},
+        "spec": {
+            "runAt": datetime.fromtimestamp(due, UTC).isoformat().replace("+00:00", "Z"),
+            "timeoutAfter": "1 minute",
+            "run": {"external": {}},
+        },
     }
-    kind = {"apiVersion": "nicecommander.dev/v1beta1", "kind": "NiceTask"}
-    for number in range(count):
-        name = f"due-{number:05}"
-        document = {**kind, "metadata": {"name": name}, "spec": spec}
-        yield read_definition(document, uid=name, generation=1)
+    return read_definition(document, uid="due-0", generation=1)
+
+
+def _multiply(url: str, first: TaskId, count: int) -> None:
+    """``count`` tasks like the first one, as rows: loading is another figure than firing."""
+    engine = connect(read_url(url), writer=True, size=1, clock=system_clock)
+    ids = [first, *(TaskId(uuid7()) for _ in range(count - 1))]
+    try:
+        with engine.begin() as connection:
+            task = dict(connection.execute(sa.select(tasks)).mappings().one())
+            version = dict(connection.execute(sa.select(task_versions)).mappings().one())
+            named = [_named(task, identity, number) for number, identity in enumerate(ids)][1:]
+            connection.execute(sa.insert(tasks), named)
+            connection.execute(sa.insert(task_versions), [{**version, "task_id": one} for one in ids[1:]])
+    finally:
+        engine.dispose()
+
+
+def _named(task: dict[str, Any], identity: TaskId, number: int) -> dict[str, Any]:
+    name = f"due-{number}"
+    return {**task, "id": identity, "name": name, "task_name": name, "uid": name}
 
 
 def _await_runs(url: str, count: int, give_up: float) -> int:
     """When the last of ``count`` runs was recorded."""
-    engine = sa.create_engine(url)
+    engine = connect(read_url(url), writer=False, size=1, clock=system_clock)
     try:
         while True:
             with engine.connect() as connection:
@@ -97,4 +115,4 @@ def _say(**facts: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    uvloop.run(serve(sys.argv[1], int(sys.argv[2])))

@@ -16,7 +16,6 @@ from benchmarks.figures import Figure
 from tests.support.mariadb import private_mariadb
 
 COUNT = 10_000
-LEAD_SECONDS = 25.0
 AIM_SECONDS = 2.0
 
 
@@ -24,18 +23,18 @@ def measure() -> list[Figure]:
     """On SQLite and on a MariaDB server of its own."""
     with tempfile.TemporaryDirectory(prefix="nice-bench-") as folder:
         on_sqlite = _measure("SQLite", f"sqlite:///{Path(folder, 'nice.db')}")
-    with private_mariadb() as server:
-        return [*on_sqlite, *_measure("MariaDB", server.new_database())]
+        with private_mariadb(Path(folder)) as server:
+            return [*on_sqlite, *_measure("MariaDB", server.url("due"))]
 
 
 def _measure(name: str, url: str) -> list[Figure]:
-    command = [sys.executable, "-m", "benchmarks.due_server", url, str(COUNT), str(LEAD_SECONDS)]
+    command = [sys.executable, "-m", "benchmarks.due_server", url, str(COUNT)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            begun = json.loads(server.stdout.readline())
+            begun = _said(server.stdout)
             answers = _ask_until_told(begun["port"], begun["due"] / 1e6, server.stdout)
-            ended = json.loads(server.stdout.readline())
+            ended = _said(server.stdout)
         finally:
             server.terminate()
     seconds = (ended["last"] - begun["due"]) / 1e6
@@ -44,6 +43,14 @@ def _measure(name: str, url: str) -> list[Figure]:
         Figure(f"… meanwhile, the slowest answer of the API, {name}", "ms", (max(answers),),
                remark=f"of {len(answers)} times GET /api/v1/runs"),
     ]  # fmt: skip
+
+
+def _said(server: IO[str]) -> dict[str, int]:
+    line = server.readline()
+    if not line:
+        raise RuntimeError("the server ended before it had told; its reason is above")
+    facts: dict[str, int] = json.loads(line)
+    return facts
 
 
 def _ask_until_told(port: int, due: float, server: IO[str]) -> list[float]:

@@ -32,7 +32,7 @@ apiVersion: nicecommander.dev/v1beta1
 kind: NiceTask
 metadata: {name: talkative}
 spec:
-  description: Writes so many bytes in lines of 100, and tells how many seconds that took.
+  description: Writes so many bytes in lines of 100, at that rate, and tells how long its writes took.
   timeoutAfter: "60 seconds"
   run:
     python:
@@ -40,11 +40,15 @@ spec:
         import sys, time
         def run(payload):
             block = ("x" * 99 + "\\n") * 1000
-            began = time.monotonic()
-            for _ in range(payload["bytes"] // len(block)):
+            began, writing = time.monotonic(), 0.0
+            for number in range(1, payload["bytes"] // len(block) + 1):
+                before = time.monotonic()
                 sys.stdout.write(block)
-            sys.stdout.flush()
-            return time.monotonic() - began
+                sys.stdout.flush()
+                writing += time.monotonic() - before
+                if rate := payload["rate"]:
+                    time.sleep(max(0.0, began + number * len(block) / rate - time.monotonic()))
+            return writing
 """
 
 TICK = """

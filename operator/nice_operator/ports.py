@@ -257,6 +257,14 @@ class TaskStore(Protocol):
         """The spec as written, of one generation, kept while any run refers to it."""
         ...
 
+    async def last_request(self, task_id: TaskId) -> str | None:
+        """The fire key of the last request that the task's annotation carried, None if it never did."""
+        ...
+
+    async def note_request(self, task_id: TaskId, key: str) -> None:
+        """Remember a request that was answered, for longer than its run is kept."""
+        ...
+
 
 class FireStore(Protocol):
     """Schedules: what is due, and firing it exactly once."""
@@ -319,6 +327,11 @@ class RunStore(Protocol):
         """Claimable runs by queue."""
         ...
 
+    async def next_available(self) -> timedelta | None:
+        """How long until the next queued run whose time has not come becomes available (a retry, a request
+        for later), by the database's clock; None without one."""
+        ...
+
 
 class RunQueries(Protocol):
     """What pages, API and command line read."""
@@ -329,6 +342,10 @@ class RunQueries(Protocol):
 
     async def last_runs(self, task_ids: Sequence[TaskId], each: int) -> Mapping[TaskId, Sequence[Run]]:
         """The newest ``each`` runs of each task, newest first."""
+        ...
+
+    async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
+        """How many runs of each task are queued, claimed or running; tasks without any are left out."""
         ...
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]: ...

@@ -7,10 +7,12 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
 
 from nice_operator.domain.errors import InvalidInput, Problem
+from nice_operator.domain.schedule import zone_release
 
 DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 9999
@@ -108,6 +110,8 @@ def _is_loopback(host: str) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nice-operator", description="Scheduled and one-off tasks.")
+    release = f"%(prog)s {version('nice-operator')}, time zones of {zone_release()}"
+    parser.add_argument("--version", action="version", version=release)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_dev(commands.add_parser("dev", help="run the tasks of a folder on this machine"))
     lint = commands.add_parser("lint", help="check manifests without a server")

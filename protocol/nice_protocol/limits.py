@@ -16,6 +16,9 @@ MAX_FRAME = 8 * 1024 * 1024
 MAX_PAYLOAD = 1024 * 1024
 """Bytes of a payload or a result."""
 
+MAX_LOG_TEXT = 512 * 1024
+"""The longest text of one stretch of log lines, and so the most lines that it can have."""
+
 MAX_SLOTS = 1024
 """The most runs one connection may hold; a larger number of slots is read as this one."""
 
@@ -55,11 +58,11 @@ LIMITS: dict[str, Limit] = {
     "Credit.add": Limit(1, INT64),
     "Heartbeat.runs": Limit(0, 4 * MAX_SLOTS),
     "Log.chunks": Limit(0, 4096),
-    "LogLines.first": Limit(1),
-    "LogLines.lines": Limit(1),
+    "LogLines.first": Limit(1, 2**62),
+    "LogLines.lines": Limit(1, MAX_LOG_TEXT),
     "LogLines.at": Limit(-INT64, INT64),
     "LogLines.stream": Limit(words=frozenset(LOG_STREAMS)),
-    "LogLines.text": Limit(0, 512 * 1024),
+    "LogLines.text": Limit(0, MAX_LOG_TEXT),
     "LogEnd.gaps": Limit(0, 100_000),
     "LogEnd.gaps[]": Limit(2, 2),
     "Finish.outcome": ID,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ MIB = 1024 * 1024
 
 PASSED_ON = ("PATH", "HOME", "USER", "TZ", "TMPDIR")
 """Variables of our own that user code may see in dev mode."""
+
+DESCRIPTORS_PER_RUN = 10
+"""Our ends and, for the moment of the fork, the run's ends of its pipes and its control channel."""
+
+OWN_DESCRIPTORS = 64
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -61,7 +67,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         worker_name=environ.get("NICE_WORKER_NAME") or ("local" if data else socket.gethostname()),
         pool=environ.get("NICE_POOL", "default"),
         labels=read.labels("NICE_LABELS"),
-        slots=int(read.number("NICE_SLOTS", max(4, 2 * (os.cpu_count() or 1)), 1, MAX_SLOTS, whole=True)),
+        slots=read.slots("NICE_SLOTS"),
         task_path=str(Path(options.task_path).absolute()) if options.task_path else "",
         preload=tuple(environ.get("NICE_PRELOAD", "").replace(",", " ").split()),
         runner_environment=_runner_environment(environ),
@@ -112,6 +118,17 @@ class _Reader:
         kind = "a whole number" if whole else "a number"
         self.mistakes.append(f"{name}: expected {kind} from {low:g} to {high:g}, found {text!r}")
         return default
+
+    def slots(self, name: str) -> int:
+        room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OWN_DESCRIPTORS) // DESCRIPTORS_PER_RUN
+        default = min(max(4, 2 * (os.cpu_count() or 1)), room)
+        slots = int(self.number(name, default, 1, MAX_SLOTS, whole=True))
+        if slots > room:
+            self.mistakes.append(
+                f"{name}: {slots} runs at a time need more descriptors than this process may have; "
+                f"expected at most {room}, or a higher limit (ulimit -n)"
+            )
+        return slots
 
     def url(self, name: str) -> str:
         text = self._environ.get(name, "").rstrip("/")

@@ -1,6 +1,7 @@
 """The commands that the documents show are true: each ``console`` block is run as written.
 
-Lines that begin with ``$`` are commands, the lines after one are what it prints (``…`` stands for anything).
+Lines that begin with ``$`` are commands, the lines after one are what it prints (``…`` stands for anything,
+a moment for any moment, an id for any id).
 The server that `make run` would start on port 9999 is started on a free port instead.
 """
 
@@ -21,6 +22,7 @@ from tests.support.product import Product
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+UNIQUE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RUN_HERE = ("curl", "nicectl", "bin/nicectl")
 SERVER = "localhost:9999"
 FOREVER = ("dev",)
@@ -49,6 +51,11 @@ def _of_block(document: str, first: int, lines: list[str]) -> Iterator[Shown]:
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         command = lines[start][2:].split("  #")[0].strip()
         yield Shown(document, first + start, command, "\n".join(lines[start + 1 : end]).strip())
+
+
+def timeless(text: str) -> str:
+    """Without what differs from run to run by its nature."""
+    return UNIQUE.sub("(unique)", text)
 
 
 ALL = [command for document in DOCUMENTS for command in shown(document)]
@@ -102,5 +109,5 @@ def test_a_command_of_the_documents_does_what_they_show(command: Shown, product:
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     if command.output:
-        pattern = re.escape(command.output).replace("…", ".*")
-        assert re.fullmatch(pattern, ended.stdout.strip(), re.DOTALL), ended.stdout
+        pattern = re.escape(timeless(command.output)).replace("…", ".*")
+        assert re.fullmatch(pattern, timeless(ended.stdout.strip()), re.DOTALL), ended.stdout

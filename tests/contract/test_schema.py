@@ -37,7 +37,7 @@ async def test_the_migrations_make_every_check(harness: StoreHarness) -> None:
 async def test_a_database_of_a_newer_version_is_refused(harness: StoreHarness) -> None:
     await harness.store.database.run_alone(lambda engine: _set_revision(engine, "9999"))
     try:
-        with pytest.raises(InvalidInput, match="expected schema 0001 or older, found 9999"):
+        with pytest.raises(InvalidInput, match=f"expected schema {HEAD} or older, found 9999"):
             await SqlStore.open(harness.url, read_spec=read_spec)
     finally:
         await harness.store.database.run_alone(lambda engine: _set_revision(engine, HEAD))

@@ -6,9 +6,16 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+import sqlalchemy as sa
+
+from nice_operator.domain.ids import uuid7
 from nice_operator.domain.run import MissedSpan, RunState, Trigger
 from nice_operator.ports import FirePlan, PlannedFire, RunFilter
 from nice_operator.store import SqlStore
+from nice_operator.store.new_runs import admitted, planned
+from nice_operator.store.tables import runs as runs_table
+from nice_operator.store.times import to_micros
+from nice_operator.store.tx import Tx
 from tests.support.stores import StoreHarness
 
 
@@ -124,6 +131,33 @@ async def test_servers_that_fire_the_same_tasks_at_once_make_one_run_each(harnes
     runs = (await harness.store.list_runs(RunFilter(limit=1000))).runs
     assert set(Counter((run.task_id, run.fire_key) for run in runs).values()) == {1}
     assert len(runs) == held
+
+
+async def test_the_same_race_without_guards_makes_doubles(harness: StoreHarness) -> None:
+    """The control: were it not for the guards, the test above would see what it looks for."""
+    stores = [harness.store, await harness.open_another(), await harness.open_another()]
+    tasks = [await harness.put(f"t{n}", due_in=0) for n in range(20)]
+    plans = [await _plans(store) for store in stores]
+
+    await asyncio.gather(*(_fire_unguarded(*each) for each in zip(stores, plans, strict=True)))
+
+    runs = (await harness.store.list_runs(RunFilter(limit=1000))).runs
+    assert set(Counter((run.task_id, run.scheduled_for) for run in runs).values()) == {3}
+    assert len(runs) == 3 * len(tasks)
+
+
+async def _fire_unguarded(store: SqlStore, plans: list[FirePlan]) -> None:
+    """Neither the cursor is compared nor the key: each server believes what it read."""
+
+    def insert(tx: Tx) -> None:
+        for plan in plans:
+            assert plan.task.spec is not None
+            (fire,) = plan.fires
+            key, at = f"c:{uuid7()}", to_micros(fire.at)
+            draft = planned(plan.task.id, plan.task.generation, plan.task.spec, key, at, tx.now)
+            tx.write(sa.insert(runs_table), [admitted(draft, None)])
+
+    await store.database.write(insert)
 
 
 async def _plans(store: SqlStore) -> list[FirePlan]:

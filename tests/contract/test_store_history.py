@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from nice_operator.domain.run import RunState
 from nice_operator.ports import RunFilter
-from tests.support.stores import StoreHarness
+from nice_operator.store.history import find_expendable
+from nice_operator.store.versions import Versions
+from tests.support.stores import StoreHarness, read_spec
 
 
 async def test_history_beyond_its_limits_goes_with_its_attempts(harness: StoreHarness) -> None:
@@ -50,3 +52,23 @@ async def test_versions_stay_while_a_run_was_made_for_them(harness: StoreHarness
 
     kept = [await harness.store.get_version(task.id, generation) is not None for generation in (1, 2, 3)]
     assert kept == [True, False, True]
+
+
+async def test_every_task_is_looked_at_in_turn(harness: StoreHarness) -> None:
+    first, second = await harness.put("a", keep=1), await harness.put("b", keep=1)
+    worker = await harness.worker()
+    ended = []
+    for task in (first, second) * 2:
+        await harness.submit(task)
+        held = await worker.running()
+        await worker.finish(held)
+        ended.append(held.id)
+    versions = Versions(read_spec)
+
+    one = await harness.store.database.read(lambda tx: find_expendable(tx, versions, 9, None, 1))
+    two = await harness.store.database.read(lambda tx: find_expendable(tx, versions, 9, one.after, 1))
+    end = await harness.store.database.read(lambda tx: find_expendable(tx, versions, 9, two.after, 1))
+
+    assert (list(one.runs), one.after) == ([ended[0]], first.id)
+    assert (list(two.runs), two.after) == ([ended[1]], second.id)
+    assert (list(end.runs), end.after) == ([], None)

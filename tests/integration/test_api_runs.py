@@ -49,6 +49,12 @@ async def test_a_task_tells_its_schedule_its_runs_and_its_manifest(api: ApiServe
     assert explained["reason"] == "Scheduled"
 
 
+async def test_a_spread_minute_is_the_same_in_words_and_in_the_next_fire(api: ApiServer) -> None:
+    await api.define("job", schedule="H 6 * * *")
+    task = await (await api.get("/api/v1/tasks/default/job")).json()
+    assert task["nextFireAt"][11:16] in task["scheduleInWords"]
+
+
 async def test_a_run_is_created_found_and_waited_for(api: ApiServer) -> None:
     await api.define("job")
     created = await api.post("/api/v1/tasks/default/job/runs", json={"payload": {"name": "Ada"}})

@@ -12,11 +12,10 @@ from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, NotFo
 from nice_operator.domain.ids import RunId, uuid7
 from nice_operator.domain.run import RunState
 from nice_operator.engine.explain import Why
-from nice_protocol.messages import Assign, Cancel, Finished, Refused, Started
-from tests.fakes.worker import finish_of
-from tests.support.engine import Harness, running_engine
+from nice_protocol.messages import Assign, Cancel, Error, Finished, Refused, Start, Started
+from tests.fakes.worker import HOST, finish_of
+from tests.support.engine import QUICK, Harness, running_engine
 from tests.support.samples import REQUESTER
-
 
 TWICE = {"maxAttempts": 2, "backoff": {"initialSeconds": 1}}
 
@@ -90,6 +89,19 @@ async def test_a_failed_attempt_is_tried_again_after_its_backoff(engine: Harness
     assert (ended.state, ended.message, ended.exit_code) == (RunState.FAILED, "no luck", 1)
     attempts = await engine.engine.runs.attempts(run.id)
     assert [attempt.state for attempt in attempts] == [RunState.FAILED, RunState.FAILED]
+
+
+async def test_a_retry_begins_when_its_time_comes_not_when_somebody_looks(tmp_path: Path) -> None:
+    rarely = replace(QUICK, poll=600.0)
+    async with running_engine(tmp_path / "nice.db", rarely) as engine:
+        worker = await engine.worker()
+        await worker.credit(2)
+        retry = {"maxAttempts": 2, "backoff": {"initialSeconds": 1, "jitterPercent": 0}}
+        await engine.request(await engine.task(retry=retry))
+        first = await worker.expect(Assign)
+        await worker.begin(first)
+        await worker.finish(first, "failed", reason="ExitCode", exit_code=1)
+        assert (await worker.expect(Assign)).attempt == 2
 
 
 async def test_a_timeout_that_the_worker_reports_is_final(engine: Harness) -> None:
@@ -265,17 +277,25 @@ async def test_one_attempt_is_followed_until_it_is_over(engine: Harness) -> None
     assert [chunk.text async for chunk in engine.engine.logs.follow(run.id, 1, after=1)] == []
 
 
-async def test_a_run_that_was_started_twice_by_the_same_holder_is_started(engine: Harness) -> None:
+async def test_a_second_start_of_the_same_run_is_refused(engine: Harness) -> None:
     worker = await engine.worker()
     await worker.credit(1)
     await engine.request(await engine.task())
     assign = await worker.expect(Assign)
     await worker.begin(assign)
-    worker.session._runs.clear()  # a worker that forgot that it had asked
-    other = replace(assign)
-    from nice_protocol.messages import Error, Start
-    from tests.fakes.worker import HOST
-
-    await worker.send_raw(Start(other.run, other.epoch, HOST))
+    await worker.send_raw(Start(assign.run, assign.epoch, HOST))
     assert (await worker.expect(Error)).code == "already_started"
     assert not worker.unread(Started)
+
+
+@pytest.mark.parametrize("result", ["not json", "NaN", '{"a": 1', ""])
+async def test_a_success_whose_result_is_not_json_is_a_failure(engine: Harness, result: str) -> None:
+    worker = await engine.worker()
+    await worker.credit(1)
+    run = await engine.request(await engine.task())
+    order = await worker.expect(Assign)
+    await worker.begin(order)
+    await worker.finish(order, result=result)
+    ended = await engine.ended(run.id)
+    assert (ended.state, ended.reason, ended.result) == (RunState.FAILED, "ResultNotJson", None)
+    assert "expected a result that is JSON" in ended.message

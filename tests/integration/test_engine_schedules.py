@@ -15,6 +15,7 @@ from nice_operator.domain.run import RunState, Trigger
 from nice_operator.engine.explain import Why
 from nice_protocol.messages import Assign, Cancel
 from tests.support.engine import Harness, MovableClock, running_engine
+from tests.support.samples import REQUESTER
 
 
 @pytest.fixture
@@ -251,3 +252,41 @@ async def test_a_copied_annotation_from_before_the_task_runs_nothing(engine: Har
     assert await engine.runs(task) == []
     task = await engine.task(metadata={"annotations": {AT: "again, please"}})
     assert len(await engine.runs(task)) == 1
+
+
+async def test_an_annotation_runs_nothing_again_after_its_run_is_history_no_more(tmp_path: Path) -> None:
+    async with running_engine(tmp_path / "nice.db") as engine:
+        asked = (await engine.store.now() + timedelta(minutes=1)).isoformat()
+        annotated = {"annotations": {AT: asked}}
+        task = await engine.task(metadata=annotated, history={"succeeded": {"count": 1}})
+        worker = await engine.worker()
+        worker.serve()
+        await worker.credit(4)
+        (run,) = await engine.runs(task)
+        await engine.ended(run.id)
+        await engine.ended((await engine.request(task)).id)
+        assert await engine.store.prune(10) == [run.id]
+    async with running_engine(tmp_path / "nice.db") as engine:
+        await engine.task(metadata=annotated, history={"succeeded": {"count": 1}})
+        assert len(await engine.runs(task)) == 1
+
+
+async def test_an_annotation_that_changed_while_nobody_looked_runs(tmp_path: Path) -> None:
+    async with running_engine(tmp_path / "nice.db") as engine:
+        task = await engine.task(metadata={"annotations": {AT: "one"}})
+        assert await engine.runs(task) == []
+    async with running_engine(tmp_path / "nice.db") as engine:
+        await engine.task(metadata={"annotations": {AT: "two"}})
+        assert len(await engine.runs(task)) == 1
+
+
+async def test_a_request_that_is_refused_is_not_tried_again_at_some_later_moment(
+    engine: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = await engine.task(concurrencyPolicy="Forbid")
+    run = await engine.request(task)
+    await engine.task(concurrencyPolicy="Forbid", metadata={"annotations": {AT: "now"}})
+    assert str(run.id) in caplog.text
+    await engine.engine.runs.cancel(run.id, REQUESTER)
+    await engine.task(concurrencyPolicy="Forbid", metadata={"annotations": {AT: "now"}})
+    assert [one.id for one in await engine.runs(task)] == [run.id]

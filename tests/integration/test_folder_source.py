@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nice_operator.domain.errors import InvalidInput, Unavailable
-from nice_operator.domain.task import TaskDefinition
+from nice_operator.domain.errors import InvalidInput, NotFound, Unavailable
+from nice_operator.domain.task import Task, TaskDefinition
+from nice_operator.engine import topics
 from nice_operator.folder import FolderReport, FolderSource
 from nice_operator.folder.reading import uid_of
+from tests.support.engine import Harness, running_engine
 
 DEADLINE = 8.0
 
@@ -203,3 +206,56 @@ async def test_a_folder_that_disappears_takes_nothing_away_and_is_followed_again
         folder.mkdir()
         (folder / "a.yaml").write_text(_task("a", "6s"))
         await sink.until(lambda: sink.timeout_of("a") == "6s")
+
+
+async def test_a_folder_below_that_cannot_be_listed_takes_nothing_away(tmp_path: Path, sink: Memory) -> None:
+    """A path longer than the kernel takes cannot be listed, by root neither."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "a.yaml").write_text(_task("a"))
+    async with _watched(tmp_path / "tasks", sink) as source:
+        with ExitStack() as undo:
+            deepest = os.open(tmp_path / "tasks", os.O_PATH)
+            for _ in range(20):
+                undo.callback(os.close, deepest)
+                os.mkdir("d" * 250, dir_fd=deepest)
+                deepest = os.open("d" * 250, os.O_PATH, dir_fd=deepest)
+            os.close(deepest)
+        (tmp_path / "tasks" / "a.yaml").unlink()
+        await sink.until(lambda: bool(source.report.problem))
+        assert "all tasks stay as they were" in source.report.problem
+        assert sink.deleted == []
+
+
+async def test_the_real_engine_follows_a_file_that_goes_and_comes_back(tmp_path: Path) -> None:
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    file = folder / "a.yaml"
+    file.write_text(_task("a"))
+    async with running_engine(tmp_path / "nice.db") as engine:
+        source = FolderSource(folder, engine.engine.tasks)
+        await source.start()
+        try:
+            first = await engine.engine.tasks.get("default", "a")
+            run = await engine.request(first)
+            file.unlink()
+            await engine.ended(run.id)
+            file.write_text(_task("a", "6s"))
+            second = await _generation(engine, 2)
+            assert (second.id, second.uid) == (first.id, first.uid)
+            assert [one.id for one in await engine.runs(second)] == [run.id]
+        finally:
+            await source.stop()
+    async with running_engine(tmp_path / "nice.db") as engine:  # as with --no-sync: nobody reads the folder
+        kept = await engine.engine.tasks.get("default", "a")
+        assert (kept.generation, kept.manifest["timeoutAfter"]) == (2, "6s")
+
+
+async def _generation(engine: Harness, number: int) -> Task:
+    """The task as soon as it has that generation."""
+    async with asyncio.timeout(DEADLINE), engine.engine.wakeups.subscribe(topics.TASKS) as changed:
+        while True:
+            with suppress(NotFound):
+                task = await engine.engine.tasks.get("default", "a")
+                if task.generation == number:
+                    return task
+            await changed.wait(0.2)

@@ -20,6 +20,27 @@ class EndedRun:
     finished_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many runs of a task ended in a state, and when the first of them did."""
+
+    state: RunState
+    count: int
+    oldest: datetime
+
+
+def exceeded(history: History, tallies: Sequence[Tally], now: datetime) -> bool:
+    """Whether some run may go, told from numbers alone: ``expendable`` finds none otherwise."""
+    successes = [tally for tally in tallies if tally.state is RunState.SUCCEEDED]
+    failures = [tally for tally in tallies if tally.state in FAILURES]
+    others = [tally for tally in tallies if tally not in successes and tally not in failures]
+    return (
+        _exceeds(history.succeeded, successes, 1, now)
+        or _exceeds(history.failed, failures, 1, now)
+        or _exceeds(history.succeeded, others, 0, now)
+    )
+
+
 def expendable(history: History, ended: Sequence[EndedRun], now: datetime) -> list[RunId]:
     """The runs beyond the limits; ``ended`` newest first.
 
@@ -35,6 +56,15 @@ def expendable(history: History, ended: Sequence[EndedRun], now: datetime) -> li
         *_beyond(history.failed, failures[1:], 1, now),
         *_beyond(history.succeeded, others, 0, now),
     ]
+
+
+def _exceeds(keep: Keep, tallies: Sequence[Tally], stay: int, now: datetime) -> bool:
+    """``stay`` of them stay in any case."""
+    count = sum(tally.count for tally in tallies)
+    if count <= stay:
+        return False
+    too_many = keep.count is not None and count > keep.count
+    return too_many or (keep.age is not None and now - min(tally.oldest for tally in tallies) > keep.age)
 
 
 def _beyond(keep: Keep, runs: Iterable[EndedRun], kept: int, now: datetime) -> list[RunId]:

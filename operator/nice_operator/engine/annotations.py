@@ -29,14 +29,13 @@ def asked(definition: TaskDefinition) -> Asked | None:
     return Asked(value, definition.annotations.get(PAYLOAD)) if value else None
 
 
-def counts(request: Asked, made_at: datetime, seen_before: str | None) -> bool:
-    """Whether the request shall run.
+def counts(request: Asked, made_at: datetime, *, first_sight: bool) -> bool:
+    """Whether a request that the task did not carry before shall run.
 
-    ``made_at`` is when the task was made (or first seen), ``seen_before`` the value that this process saw
-    on it last, None when it has not seen the task. A value that is no time runs when it is seen to
-    change: whether it is new to a task first met now, nobody can tell.
+    ``made_at`` is when the task was made (or first seen). At its first sight nobody can tell whether a value
+    that is no time is new; later any change is one.
     """
-    if seen_before is not None and request.value != seen_before:
+    if not first_sight:
         return True
     moment = _moment(request.value)
     return moment is not None and moment >= made_at.replace(microsecond=0)

@@ -39,13 +39,18 @@ class Dispatcher:
                 more = await self._round()
                 beat()
                 if not more:
-                    await woken.wait(self._settings.poll)
+                    await woken.wait(await self._pause())
 
     async def _round(self) -> bool:
         """True when there may be more to claim at once."""
         hungry = self._hub.hungry()
         full = await asyncio.gather(*(self._feed(connection) for connection in hungry))
         return any(full)
+
+    async def _pause(self) -> float:
+        """Seconds until a run that waits for its time may be claimed, if anybody could take it."""
+        later = await self._store.next_available() if self._hub.hungry() else None
+        return self._settings.poll if later is None else min(self._settings.poll, later.total_seconds())
 
     async def _feed(self, connection: WorkerConnection) -> bool:
         free = min(connection.assignable, MOST_AT_ONCE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from nice_operator.domain.ids import RunId
@@ -20,6 +21,7 @@ class Why(StrEnum):
     STARTING = "Starting"
     BLOCKED = "Blocked"
     RETRY_LATER = "RetryLater"
+    LATER = "Later"
     NO_WORKER = "NoWorker"
     WORKERS_BUSY = "WorkersBusy"
     QUEUED = "Queued"
@@ -40,9 +42,10 @@ class Explanation:
 
 
 def explain(
-    task: Task, active: Sequence[Run], workers: Sequence[WorkerInfo], *, every_pool: bool
+    task: Task, active: Sequence[Run], workers: Sequence[WorkerInfo], *, now: datetime, every_pool: bool
 ) -> Explanation:
-    """``active``: the task's queued, claimed and running runs; the one furthest on is explained."""
+    """``active``: the task's queued, claimed and running runs; the one furthest on is explained. ``now`` is
+    the database's."""
     running = [run for run in active if run.state is RunState.RUNNING]
     if running:
         return Explanation(Why.RUNNING, f"run {running[0].id} is running", running[0].id)
@@ -50,18 +53,22 @@ def explain(
     if claimed:
         return Explanation(Why.STARTING, f"run {claimed[0].id} is about to start", claimed[0].id)
     if active and task.spec:
-        return _of_queued(min(active, key=lambda run: run.id), task.spec, workers, every_pool)
+        waiting = min(active, key=lambda run: (run.available_at > now, run.id))
+        return _of_time(waiting, task.spec, now) or _of_workers(waiting, task.spec, workers, every_pool)
     return _of_idle(task)
 
 
-def _of_queued(run: Run, spec: TaskSpec, workers: Sequence[WorkerInfo], every_pool: bool) -> Explanation:
+def _of_time(run: Run, spec: TaskSpec, now: datetime) -> Explanation | None:
+    """What holds a queued run up before any worker is asked."""
     if run.blocked_by is not None:
         text = f"run {run.id} waits for run {run.blocked_by} (concurrencyPolicy: {spec.concurrency.policy})"
         return Explanation(Why.BLOCKED, text, run.id)
+    if run.available_at <= now:
+        return None
+    when = f"{run.available_at:%Y-%m-%d %H:%M:%S} UTC"
     if run.attempt:
-        text = f"run {run.id} is tried again at {run.available_at:%Y-%m-%d %H:%M:%S} UTC: {run.message}"
-        return Explanation(Why.RETRY_LATER, text, run.id)
-    return _of_workers(run, spec, workers, every_pool)
+        return Explanation(Why.RETRY_LATER, f"run {run.id} is tried again at {when}: {run.message}", run.id)
+    return Explanation(Why.LATER, f"run {run.id} was asked for at {when}", run.id)
 
 
 def _of_workers(run: Run, spec: TaskSpec, workers: Sequence[WorkerInfo], every_pool: bool) -> Explanation:

@@ -45,20 +45,22 @@ class Scheduler:
         async with self._wakeups.subscribe(topics.DUE) as woken:
             while True:
                 async with self._writing:
-                    now, fired_all = await self._round()
+                    pause = await self._round()
                 beat()
-                if fired_all:
-                    await woken.wait(await self._pause(now))
+                if pause is not None:
+                    await woken.wait(pause)
 
-    async def _round(self) -> tuple[datetime, bool]:
-        """The database's now, and whether nothing more is due."""
+    async def _round(self) -> float | None:
+        """Seconds until there may be something to do; None when more may be due at once."""
         now, due = await self._store.due_tasks(self._settings.fire_batch)
         plans = [plan for task in due if (plan := _plan(task, now)) is not None]
         fired = await self._store.fire(plans) if plans else 0
         if fired:
             self._wakeups.publish(topics.QUEUE, topics.RUNS, topics.TASKS)
             await self._hub.recheck({plan.task.id for plan in plans if _replaces(plan)})
-        return now, fired == 0 or len(due) < self._settings.fire_batch
+        if due and not fired:  # what is due cannot be fired, or somebody else did: asking at once would spin
+            return self._settings.poll
+        return None if len(due) == self._settings.fire_batch else await self._pause(now)
 
     async def _pause(self, now: datetime) -> float:
         """Seconds until there may be something to do."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import difflib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
-from nice_operator.domain.ids import RunId, TaskId, uuid7
+from nice_operator.domain.ids import RunId, uuid7
 from nice_operator.domain.run import ACTIVE_STATES, Requester, Run, Trigger
 from nice_operator.domain.schedule import Fire, Timetable
 from nice_operator.domain.task import Task, TaskDefinition
@@ -27,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 LAST_RUNS = 10
 ACTIVE_PAGE = 1000
+"""Active runs of one task that are looked at to explain it and to count them on its page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TaskService:
         self._wakeups = wakeups
         self._settings = settings
         self._writing = writing
-        self._requests_seen: dict[str, str] = {}
+        self._first_met: set[str] = set()
 
     # ------------------------------------------------------------ definitions
 
@@ -68,7 +68,10 @@ class TaskService:
             put = plan_put(definition, known, await self._store.now())
             task = await self._store.put_task(put)
         self._wakeups.publish(topics.DUE, topics.TASKS)
+        if known is None or known.id != task.id:
+            self._first_met.add(task.uid)
         await self._run_if_asked(definition, task)
+        self._first_met.discard(task.uid)
         return task
 
     async def delete(self, namespace: str, name: str) -> Task | None:
@@ -78,18 +81,26 @@ class TaskService:
             return None
         async with self._writing:
             deleted = await self._store.delete_task(known.id)
-        self._requests_seen.pop(known.uid, None)
         await self._hub.recheck({known.id})
         self._wakeups.publish(topics.DUE, topics.TASKS, topics.RUNS)
         return deleted
 
     async def _run_if_asked(self, definition: TaskDefinition, task: Task) -> None:
+        """Once per value: what is refused is said, and not tried again at some later moment."""
         request = asked(definition)
-        seen = self._requests_seen.get(task.uid)
-        self._requests_seen[task.uid] = request.value if request else ""
-        made_at = definition.created_at or task.first_seen_at
-        if request is None or not counts(request, made_at, seen):
+        if request is None:
             return
+        key = annotation_key(request.value)
+        noted = await self._store.last_request(task.id)
+        if noted == key:
+            return
+        made_at = definition.created_at or task.first_seen_at
+        first_sight = noted is None and task.uid in self._first_met
+        if counts(request, made_at, first_sight=first_sight):
+            await self._try_request(task, request)
+        await self._store.note_request(task.id, key)
+
+    async def _try_request(self, task: Task, request: Asked) -> None:
         try:
             await self._request(task, request)
         except (Conflict, InvalidInput, KeyReused) as refusal:
@@ -125,18 +136,13 @@ class TaskService:
         """Every task with its newest runs, by namespace and name."""
         tasks = await self._store.list_tasks(namespace)
         last_runs = await self._store.last_runs([task.id for task in tasks], LAST_RUNS)
-        active = await self._active(namespace)
+        active = await self._store.active_counts(namespace)
         return [TaskSummary(task, last_runs.get(task.id, ()), active.get(task.id, 0)) for task in tasks]
 
     async def summary(self, task: Task) -> TaskSummary:
         """One task with its newest runs."""
         last_runs = await self._store.last_runs([task.id], LAST_RUNS)
         return TaskSummary(task, last_runs.get(task.id, ()), len(await self._active_runs(task)))
-
-    async def _active(self, namespace: str | None) -> Mapping[TaskId, int]:
-        wanted = RunFilter(namespace=namespace, states=ACTIVE_STATES, limit=ACTIVE_PAGE)
-        ids = sorted(run.task_id for run in (await self._store.list_runs(wanted)).runs)
-        return {task_id: len(list(group)) for task_id, group in groupby(ids)}
 
     async def _active_runs(self, task: Task) -> Sequence[Run]:
         wanted = RunFilter(task_id=task.id, states=ACTIVE_STATES, limit=ACTIVE_PAGE)
@@ -153,7 +159,8 @@ class TaskService:
     async def explain(self, task: Task) -> Explanation:
         """Why it is not running now."""
         active = await self._active_runs(task)
-        return explain(task, active, self._hub.list(), every_pool=self._settings.every_pool)
+        now = await self._store.now()
+        return explain(task, active, self._hub.list(), now=now, every_pool=self._settings.every_pool)
 
 
 def _following(table: Timetable, first: Fire, count: int) -> Iterable[Fire]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -50,7 +52,10 @@ def chunk(lines: LogLines) -> LogChunk:
 
 
 def outcome(finish: Finish) -> Outcome:
-    """How an attempt ended, as its worker told it."""
+    """How an attempt ended, as its worker told it; a success whose result is not JSON is a failure."""
+    refusal = _refusal_of_result(finish)
+    if refusal:
+        finish = replace(finish, state=RunState.FAILED, reason="ResultNotJson", message=refusal)
     return Outcome(
         id=OutcomeId(UUID(finish.outcome)),
         state=RunState(finish.state),
@@ -65,6 +70,21 @@ def outcome(finish: Finish) -> Outcome:
         usage=Usage(finish.cpu_seconds, finish.peak_memory),
         log=_log_summary(finish),
     )
+
+
+def _refusal_of_result(finish: Finish) -> str:
+    """What is wrong with it: results are handed on as they are, so every reader relies on this."""
+    if finish.state != RunState.SUCCEEDED or finish.result is None:
+        return ""
+    try:
+        json.loads(finish.result, parse_constant=_refuse_constant, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        return f"expected a result that is JSON: {error}"
+    return ""
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _log_summary(finish: Finish) -> LogSummary | None:

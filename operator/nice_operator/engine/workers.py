@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from nice_operator.domain.errors import Conflict, NotFound
+from nice_operator.domain.errors import Conflict, NotFound, Unavailable
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.engine import topics, wire
 from nice_operator.engine.connection import POLICY_VIOLATION, Channel, WorkerConnection
@@ -19,6 +20,8 @@ from nice_protocol.errors import Code, ProtocolError
 from nice_protocol.messages import Hello, Welcome
 from nice_protocol.session import OperatorSession
 from nice_protocol.version import negotiate
+
+_log = logging.getLogger(__name__)
 
 GOING_AWAY = 1001
 
@@ -61,6 +64,7 @@ class WorkerHub:
         self._settings = settings
         self._connections: dict[SessionId, WorkerConnection] = {}
         self._connecting = asyncio.Lock()
+        self._draining = False
 
     # ------------------------------------------------------------ connections
 
@@ -91,9 +95,20 @@ class WorkerHub:
             worker, session, channel, self._reports, self._clock, self._changed, now
         )
         self._connections[worker.id] = connection
-        self._welcome(connection, version, found)
-        await self._settle_forgotten(connection, found)
+        try:
+            self._welcome(connection, version, found)
+            await self._settle_forgotten(connection, found)
+        except BaseException:
+            self._forget(connection)
+            raise
         return connection
+
+    def _forget(self, connection: WorkerConnection) -> None:
+        """Nobody will listen to a connection that was not fully made."""
+        connection.closed()
+        if self._connections.get(connection.worker.id) is connection:
+            del self._connections[connection.worker.id]
+        self._wakeups.publish(topics.WORKERS)
 
     def _welcome(self, connection: WorkerConnection, version: int, found: Comparison) -> None:
         settings = self._settings
@@ -103,6 +118,8 @@ class WorkerHub:
             holding = connection.hold(claimed)
             if holding.cancel_requested:
                 connection.cancel(claimed.run.id)
+        if self._draining:
+            connection.drain()
         self._wakeups.publish(topics.WORKERS)
 
     async def _settle_forgotten(self, connection: WorkerConnection, found: Comparison) -> None:
@@ -129,8 +146,15 @@ class WorkerHub:
         if self._connections.get(connection.worker.id) is connection:
             del self._connections[connection.worker.id]
             if connection.draining and not len(connection.holdings):
-                await self._store.close_session(connection.worker.id)
+                await self._close_session(connection)
         self._wakeups.publish(topics.WORKERS)
+
+    async def _close_session(self, connection: WorkerConnection) -> None:
+        """A session that stays open does no harm: it holds nothing, and the worker's next one replaces it."""
+        try:
+            await self._store.close_session(connection.worker.id)
+        except Unavailable as error:
+            _log.warning("the session of worker %s stays open: %s", connection.worker.worker, error)
 
     def _changed(self, connection: WorkerConnection) -> None:
         if connection.assignable:
@@ -176,7 +200,8 @@ class WorkerHub:
         connection.drain()
 
     def drain_all(self) -> None:
-        """Ask every worker to take no more work."""
+        """Ask every worker to take no more work, those too that connect from now on."""
+        self._draining = True
         for connection in list(self._connections.values()):
             connection.drain()
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SUFFIXES = (".yaml", ".yml")
-MOST_FILES = 10_000
 
 
 def is_task_file(name: str) -> bool:
@@ -31,14 +30,20 @@ def task_files(directory: Path) -> list[Path]:
 
     Hidden directories are left out; links to files are followed, links to directories are not.
 
-    Raises OSError when ``directory`` itself cannot be listed.
+    Raises OSError when ``directory``, or one below it, cannot be listed: tasks that cannot be seen are not
+    tasks that are gone.
     """
     with os.scandir(directory):
-        pass  # os.walk says nothing about a directory that cannot be listed
-    return sorted(_walk(directory))[:MOST_FILES]
+        pass  # that one must be there; one below it may vanish while we look
+    return sorted(_walk(directory))
 
 
 def _walk(directory: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(directory):
+    for parent, folders, names in os.walk(directory, onerror=_refuse_the_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(parent, name) for name in names if is_task_file(name))
+
+
+def _refuse_the_unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -108,11 +108,12 @@ class FolderSource:
     def _report_absence(self, error: OSError) -> None:
         """A folder that is not there says nothing about its tasks: all of them stay."""
         reason = (error.strerror or str(error)).lower()
+        where = error.filename or self._directory
         self._publish(
             FolderReport(
                 self.report.files,
-                f"the folder {self._directory} cannot be read ({reason}); its tasks stay as they were; "
-                "put it back",
+                f"the folder {where} cannot be read ({reason}); all tasks stay as they were; "
+                "put it back or make it readable",
             )
         )
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from nice_operator.domain.errors import InvalidInput
 
+DATABASE = "nice.db"
+
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
@@ -33,7 +35,7 @@ class DataDirectory:
     @property
     def database(self) -> Path:
         """The SQLite file."""
-        return self.path / "nice.db"
+        return self.path / DATABASE
 
     @property
     def operator_lock(self) -> Path:
@@ -64,4 +66,15 @@ def _require_private(path: Path) -> None:
             "name one of your own with --data DIR"
         )
     if facts.st_mode & 0o077:
+        _require_own_use(path)
         path.chmod(0o700)
+
+
+def _require_own_use(path: Path) -> None:
+    """Others are shut out of a directory that is for these data, not of one that somebody uses otherwise."""
+    if (path / DATABASE).exists() or not any(path.iterdir()):
+        return
+    raise InvalidInput(
+        f"data directory {path}: holds other files and is open to others, expected one for these data alone; "
+        "name an empty or a new one with --data DIR"
+    )

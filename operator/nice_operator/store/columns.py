@@ -43,7 +43,7 @@ class Id(TypeDecorator[UUID]):
         return None if value is None else UUID(bytes=bytes(value))
 
 
-class _Utf8(TypeDecorator[str]):
+class Utf8(TypeDecorator[str]):
     """Text kept as UTF-8 bytes."""
 
     impl = sa.LargeBinary
@@ -58,7 +58,7 @@ class _Utf8(TypeDecorator[str]):
         return None if value is None else bytes(value).decode()
 
 
-class Name(_Utf8):
+class Name(Utf8):
     """Text that is searched for or unique: at most ``length`` bytes, indexable."""
 
     cache_ok = True
@@ -73,7 +73,7 @@ class Name(_Utf8):
         return binary if dialect.name in ("mysql", "mariadb") else sa.LargeBinary(self.length)
 
 
-class Text(_Utf8):
+class Text(Utf8):
     """Text of any length that nobody searches: messages, payloads, results, log lines."""
 
     cache_ok = True

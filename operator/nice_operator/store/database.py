@@ -11,21 +11,25 @@ Every operation must be safe to repeat: a COMMIT whose answer was lost is tried 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from nice_operator.domain.errors import NiceError, Unavailable
+from nice_operator.domain.errors import Unavailable
 from nice_operator.store.dialect import Clock, connect
 from nice_operator.store.faults import Fault, judge, unavailable
+from nice_operator.store.group import Kind, Member, Result, Spoiled, apply, apply_alone, settle
 from nice_operator.store.tx import Tx
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 READERS = 4
 GROUP = 256
@@ -39,26 +43,6 @@ ANSWER_WITHIN = 10.0
 _PASSING = (Fault.RETRY, Fault.RACE, Fault.GONE)
 
 
-class _Spoiled(Exception):
-    """A member refused after it had written: its writes must not be committed with the others'."""
-
-
-@dataclass(slots=True)
-class _Member(Generic[T]):
-    """One write, and who waits for it."""
-
-    operation: Callable[[Tx], T]
-    future: asyncio.Future[T]
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What became of one member: a value, or the error that its caller shall see."""
-
-    value: Any = None
-    error: BaseException | None = None
-
-
 class Database:
     """A writer with its own thread and connection, and a few readers."""
 
@@ -67,7 +51,8 @@ class Database:
         self.reader = connect(url, writer=False, size=READERS, clock=clock)
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
-        self._waiting: list[_Member[Any]] = []
+        self._waiting: deque[Member[Any]] = deque()
+        self._urgent: deque[Member[Any]] = deque()
         self._committer: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -77,12 +62,17 @@ class Database:
         loop = asyncio.get_running_loop()
         return await _answer(loop.run_in_executor(self._read_threads, self._read, operation))
 
-    async def write(self, operation: Callable[[Tx], T]) -> T:
+    async def write(
+        self, operation: Callable[[Tx], T], kind: Kind[T] | None = None, *, urgent: bool = False
+    ) -> T:
         """Commit ``operation`` together with whatever else waits. Raises Unavailable, and the domain errors
-        that it raises itself. An operation may run more than once; it looks before it writes."""
+        that it raises itself. An operation may run more than once; it looks before it writes.
+
+        Writes that wait at the same time have no order among them: whoever needs one awaits the first.
+        ``kind`` lets it be decided with others of its kind. ``urgent`` writes pass all others."""
         self._refuse_when_closed()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Member(operation, future))
+        (self._urgent if urgent else self._waiting).append(Member(operation, future, kind))
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_all())
         return await _answer(future)
@@ -113,38 +103,48 @@ class Database:
 
     async def _commit_all(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting:
-            taken, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            group = [member for member in taken if not member.future.done()]
+        while group := self._take():
             results = await loop.run_in_executor(self._write_thread, self._commit, group)
             for member, result in zip(group, results, strict=True):
-                _settle(member.future, result)
+                settle(member.future, result)
         self._committer = None
 
-    def _commit(self, group: Sequence[_Member[Any]]) -> Sequence[_Result]:
-        if len(group) > 1:
-            try:
-                return self._persist(group)
-            except Exception as error:
-                if judge(error) in (Fault.GONE, Fault.DOWN):  # what fails for all must not fail one by one
-                    return [_Result(error=unavailable(error)) for _ in group]
+    def _take(self) -> Sequence[Member[Any]]:
+        """The next group: the urgent, then the others by age; without those whose callers have gone."""
+        group: list[Member[Any]] = []
+        for queue in (self._urgent, self._waiting):
+            while queue and len(group) < GROUP:
+                member = queue.popleft()
+                if not member.future.done():
+                    group.append(member)
+        return group
+
+    def _commit(self, group: Sequence[Member[Any]]) -> Sequence[Result]:
+        try:
+            return self._persist(lambda tx: apply(tx, group))
+        except Exception as error:
+            if judge(error) in (Fault.GONE, Fault.DOWN):  # what fails for all must not fail one by one
+                return [Result(error=unavailable(error)) for _ in group]
+            if not isinstance(error, Spoiled):
+                told = getattr(error, "orig", error)
+                _log.warning("%d writes fail together and are tried one by one: %s", len(group), told)
         return [self._commit_alone(member) for member in group]
 
-    def _commit_alone(self, member: _Member[Any]) -> _Result:
+    def _commit_alone(self, member: Member[Any]) -> Result:
         try:
-            return self._persist([member])[0]
-        except _Spoiled as spoiled:
-            return _Result(error=spoiled.__cause__)
+            return self._persist(lambda tx: apply_alone(tx, member))
+        except Spoiled as spoiled:
+            return Result(error=spoiled.__cause__)
         except Exception as error:
-            return _Result(error=_translated(error))
+            return Result(error=_translated(error))
 
-    def _persist(self, group: Sequence[_Member[Any]]) -> Sequence[_Result]:
+    def _persist(self, work: Callable[[Tx], T]) -> T:
         """One transaction, tried again while its failure is one that passes."""
         give_up = time.monotonic() + BUDGET
         for attempt in range(TRIES):
             try:
                 with self.writer.begin() as connection:
-                    return _apply(Tx(connection), group)
+                    return work(Tx(connection))
             except Exception as error:
                 if judge(error) not in _PASSING or attempt + 1 == TRIES:
                     raise
@@ -166,30 +166,8 @@ class Database:
                 time.sleep(random.uniform(0, 0.1))  # noqa: S311  jitter, not a secret
 
 
-def _apply(tx: Tx, group: Sequence[_Member[Any]]) -> Sequence[_Result]:
-    results = []
-    for member in group:
-        before = tx.writes
-        try:
-            results.append(_Result(member.operation(tx)))
-        except NiceError as refusal:
-            if tx.writes != before:
-                raise _Spoiled from refusal
-            results.append(_Result(error=refusal))
-    return results
-
-
 def _translated(error: Exception) -> Exception:
     return error if judge(error) is Fault.BUG else unavailable(error)
-
-
-def _settle(future: asyncio.Future[Any], result: _Result) -> None:
-    if future.done():
-        return  # whoever asked has gone
-    if result.error is not None:
-        future.set_exception(result.error)
-    else:
-        future.set_result(result.value)
 
 
 async def _answer(future: asyncio.Future[T]) -> T:

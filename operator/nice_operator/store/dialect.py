@@ -86,6 +86,7 @@ def _sqlite(url: sa.URL, writer: bool, size: int, clock: Clock) -> sa.Engine:
     engine = sa.create_engine(
         url,
         pool_size=size,
+        hide_parameters=True,  # payloads and results are nobody's business but their owners'
         max_overflow=0,
         poolclass=sa.QueuePool,
         connect_args={"timeout": _SQLITE_BUSY_MS / 1000, "check_same_thread": False},
@@ -111,6 +112,7 @@ def _mysql(url: sa.URL, writer: bool, size: int) -> sa.Engine:
     engine = sa.create_engine(
         url,
         pool_size=size,
+        hide_parameters=True,
         max_overflow=0,
         pool_timeout=ANSWER_TIMEOUT,
         pool_pre_ping=True,

@@ -18,6 +18,9 @@ from nice_operator.store.versions import Versions
 Row = sa.Row[Any]
 Condition = sa.ColumnElement[bool]
 
+MEASURED = ("exit_code", "signal", "cpu_seconds", "peak_memory", "log")
+"""Columns that runs and attempts have alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -36,7 +39,7 @@ class Ending:
 def leave_running(tx: Tx, versions: Versions, row: Row, ending: Ending, *where: Condition) -> bool:
     """Move the run out of ``running``, close its attempt, and give its slot to the next if it ended."""
     task = locked_row(tx, row.task_id) if ending.state.final and row.active_key is not None else None
-    values = _final(tx, ending) if ending.state.final else _again(tx, ending)
+    values = final_values(tx, ending) if ending.state.final else _again(tx, ending)
     moved = tx.write(
         sa.update(runs)
         .where(runs.c.id == row.id, runs.c.epoch == row.epoch, runs.c.state == RunState.RUNNING, *where)
@@ -80,7 +83,8 @@ def _measured(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _final(tx: Tx, ending: Ending) -> dict[str, Any]:
+def final_values(tx: Tx, ending: Ending) -> dict[str, Any]:
+    """What the end of a run changes in its row."""
     outcome = ending.outcome
     return _measured(outcome) | {
         "reason": outcome.reason,

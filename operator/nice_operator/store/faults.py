@@ -17,6 +17,8 @@ _NO_CONNECTION = frozenset({0, 1040, 1927, 2002, 2003, 2006, 2013, 2055, 4031})
 _GONE = _DISCONNECT | _NO_CONNECTION
 _CONTENDED = frozenset({1020, 1205, 1213})
 _DUPLICATE = 1062
+_CHECK_FAILED = frozenset({3819, 4025})
+"""A CHECK said no. PyMySQL calls that operational; it is a mistake of ours."""
 _SQLITE_TRANSIENT = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _SQLITE_BROKEN = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
@@ -54,7 +56,8 @@ def judge(error: BaseException) -> Fault:
         return Fault.GONE
     if code in _CONTENDED:
         return Fault.RETRY
-    return Fault.DOWN if isinstance(error.orig, pymysql.err.OperationalError) else Fault.BUG
+    operational = isinstance(error.orig, pymysql.err.OperationalError) and code not in _CHECK_FAILED
+    return Fault.DOWN if operational else Fault.BUG
 
 
 def unavailable(error: BaseException) -> Unavailable:

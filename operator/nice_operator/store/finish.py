@@ -6,19 +6,45 @@ refused and kept as evidence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from nice_operator.domain.run import RunState
 from nice_operator.ports import FinishDecision, FinishVerdict
-from nice_operator.store.endings import Ending, leave_running, told
+from nice_operator.store.each_update import EachUpdate
+from nice_operator.store.endings import MEASURED, Ending, final_values, leave_running, told
 from nice_operator.store.tables import attempts, runs
 from nice_operator.store.times import span
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Versions
 
 Row = sa.Row[Any]
+
+LARGE = 4 * 1024
+"""Characters of result and message beyond which a report is written by itself: one statement for many
+reports must stay far below what a server takes (max_allowed_packet)."""
+
+_RUNNING = sa.select(runs.c.id, runs.c.state, runs.c.epoch, runs.c.session, runs.c.active_key).where(
+    runs.c.id.in_(sa.bindparam("ids", expanding=True))
+)
+_OPEN = sa.select(attempts.c.run_id, attempts.c.epoch).where(
+    attempts.c.run_id.in_(sa.bindparam("ids", expanding=True)),
+    attempts.c.stale == 0,
+    attempts.c.ended_at.is_(None),
+)
+_LEFT = ("active_key", "lease_until", "finished_at")
+_TOLD = ("reason", "message", "stopped_by")
+_FINISH = EachUpdate(
+    (runs.c.id, runs.c.epoch, runs.c.session),
+    [runs.c[name] for name in ("reason", "message", "result", *MEASURED, *_LEFT, "state")],
+    RunState.RUNNING,
+)
+_CLOSE = EachUpdate(
+    (attempts.c.run_id, attempts.c.epoch, attempts.c.stale),
+    [attempts.c[name] for name in ("ended_at", "outcome_id", *_TOLD, *MEASURED, "state")],
+)
 
 
 def finish(tx: Tx, versions: Versions, decision: FinishDecision) -> FinishVerdict:
@@ -35,6 +61,43 @@ def finish(tx: Tx, versions: Versions, decision: FinishDecision) -> FinishVerdic
         return FinishVerdict.ACCEPTED
     _keep_evidence(tx, row, attempt, decision)
     return FinishVerdict.REGRESSED if held.epoch > row.epoch else FinishVerdict.STALE
+
+
+def finish_together(tx: Tx, decisions: Sequence[FinishDecision]) -> Mapping[int, FinishVerdict]:
+    """The usual case of many at once: the holder reports the end of a run that holds no slot."""
+    ids = {"ids": sorted({decision.held.id for decision in decisions})}
+    found = {row.id: row for row in tx.locked(_RUNNING, ids)}
+    opened = {(row.run_id, row.epoch) for row in tx.all(_OPEN, ids)}
+    ready: dict[int, FinishDecision] = {}
+    for place, decision in enumerate(decisions):
+        row = found.get(decision.held.id)
+        if row is not None and (row.id, row.epoch) in opened and _ends_simply(row, decision):
+            del found[row.id]  # a second report at the same time is answered after this one
+            ready[place] = decision
+    if ready:
+        _FINISH.write(tx, [_finished(tx, decision) for decision in ready.values()])
+        _CLOSE.write(tx, [_closed(tx, decision) for decision in ready.values()])
+    return dict.fromkeys(ready, FinishVerdict.ACCEPTED)
+
+
+def _ends_simply(row: Row, decision: FinishDecision) -> bool:
+    held, outcome = decision.held, decision.outcome
+    if (row.epoch, row.session, row.state) != (held.epoch, held.session, RunState.RUNNING):
+        return False
+    small = len(outcome.result or "") + len(outcome.message) <= LARGE
+    ended = decision.state.final and outcome.state is not RunState.LOST
+    return small and ended and row.active_key is None
+
+
+def _finished(tx: Tx, decision: FinishDecision) -> dict[str, Any]:
+    held = decision.held
+    mine = {"id": held.id, "epoch": held.epoch, "session": held.session}
+    return mine | final_values(tx, Ending(decision.outcome, decision.state))
+
+
+def _closed(tx: Tx, decision: FinishDecision) -> dict[str, Any]:
+    mine = {"run_id": decision.held.id, "epoch": decision.held.epoch, "stale": 0, "ended_at": tx.now}
+    return mine | told(decision.outcome)
 
 
 def _ending(tx: Tx, row: Row, decision: FinishDecision) -> Ending:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from nice_operator.domain.ids import RunId
-from nice_operator.domain.retention import EndedRun, expendable
+from nice_operator.domain.retention import EndedRun, Tally, exceeded, expendable
 from nice_operator.domain.run import FINAL_STATES, RunState
 from nice_operator.store.tables import attempts, runs, task_versions, tasks
 from nice_operator.store.times import from_micros
@@ -18,17 +20,36 @@ from nice_operator.store.versions import VersionKey, Versions
 
 BATCH = 500
 """Rows per statement."""
+TASKS = 1_000
+"""Tasks that one round looks at."""
 
 
-def find_expendable(tx: Tx, versions: Versions, limit: int) -> Sequence[RunId]:
-    """Up to ``limit`` runs that may go. Only reads: the search may be long, the deletion is short."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Runs that may go, and the task after which the next round begins (None: from the first again)."""
+
+    runs: Sequence[RunId]
+    after: UUID | None
+
+
+def find_expendable(
+    tx: Tx, versions: Versions, limit: int, after: UUID | None, at_once: int = TASKS
+) -> Found:
+    """Up to ``limit`` runs of the next ``at_once`` tasks. Only reads: the search may be long, the deletion is
+    short; and no round looks at more tasks, however many there are."""
+    rows = tx.all(_tasks_after(after, at_once))
+    tallies = _tallies(tx, [row.id for row in rows])
     found: list[RunId] = []
-    for row in tx.all(_tasks_with_history()):
-        history = versions.one(tx, row.id, row.generation).spec.history
-        found += expendable(history, _ended(tx, row.id), from_micros(tx.now))
+    for row in rows:
+        found += _expendable(tx, versions, row, tallies[row.id])
         if len(found) >= limit:
-            break
-    return found[:limit]
+            return Found(found[:limit], after)  # the same tasks again, until they have no more
+    return Found(found, rows[-1].id if len(rows) == at_once else None)
+
+
+def _expendable(tx: Tx, versions: Versions, row: sa.Row[Any], tallies: Sequence[Tally]) -> Sequence[RunId]:
+    history, now = versions.one(tx, row.id, row.generation).spec.history, from_micros(tx.now)
+    return expendable(history, _ended(tx, row.id), now) if exceeded(history, tallies, now) else ()
 
 
 def delete_runs(tx: Tx, doomed: Sequence[RunId]) -> None:
@@ -66,8 +87,28 @@ def delete_versions(tx: Tx, unused: Sequence[VersionKey]) -> None:
         )
 
 
-def _tasks_with_history() -> sa.Select[Any]:
-    return sa.select(tasks.c.id, tasks.c.generation).where(tasks.c.generation > 0).order_by(tasks.c.id)
+def _tasks_after(after: UUID | None, at_once: int) -> sa.Select[Any]:
+    query = sa.select(tasks.c.id, tasks.c.generation).where(tasks.c.generation > 0)
+    if after is not None:
+        query = query.where(tasks.c.id > after)
+    return query.order_by(tasks.c.id).limit(at_once)
+
+
+def _tallies(tx: Tx, task_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Tally]]:
+    found: dict[UUID, list[Tally]] = defaultdict(list)
+    query = (
+        sa.select(
+            runs.c.task_id,
+            runs.c.state,
+            sa.func.count().label("number"),
+            sa.func.min(runs.c.finished_at).label("oldest"),
+        )
+        .where(runs.c.task_id.in_(task_ids), runs.c.state.in_(FINAL_STATES))
+        .group_by(runs.c.task_id, runs.c.state)
+    )
+    for row in tx.all(query):
+        found[row.task_id].append(Tally(RunState(row.state), row.number, from_micros(row.oldest)))
+    return found
 
 
 def _ended(tx: Tx, task_id: UUID) -> Sequence[EndedRun]:

@@ -16,7 +16,7 @@ from nice_operator.store.manifests import render, same
 from nice_operator.store.new_runs import missed, missed_key, planned
 from nice_operator.store.slots import promote
 from nice_operator.store.tables import runs, task_versions, tasks
-from nice_operator.store.task_rows import living_row, locked_row, read_manifest, to_task
+from nice_operator.store.task_rows import living_row, read_manifest, to_task
 from nice_operator.store.times import maybe_micros, to_micros
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Versions
@@ -32,6 +32,8 @@ def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
     """
     definition = put.definition
     row = _by_uid(tx, definition.uid)
+    if row is not None and _nothing_new(tx, definition, row):
+        return to_task(tx, versions, row)
     other = living_row(tx, definition.namespace, definition.name)
     replaced = None if other is None or (row is not None and other.id == row.id) else other.id
     _refuse_taken_task_name(tx, definition, {None if row is None else row.id, replaced})
@@ -44,9 +46,19 @@ def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
     return to_task(tx, versions, stored)
 
 
+def _nothing_new(tx: Tx, definition: TaskDefinition, row: Row) -> bool:
+    """The usual case of a source that tells everything again: answered by one query or two."""
+    if row.living is None or (definition.spec is not None and row.generation != row.observed_generation):
+        return False
+    if (row.origin, row.stalled) != (definition.origin, definition.stalled):
+        return False
+    generation = definition.generation or _next_generation(tx, definition, row)
+    return generation <= int(row.observed_generation)
+
+
 def _by_uid(tx: Tx, uid: str) -> Row | None:
-    row = tx.first(sa.select(tasks.c.id).where(tasks.c.uid == uid))
-    return None if row is None else locked_row(tx, row.id)
+    rows = tx.locked(sa.select(tasks).where(tasks.c.uid == uid))
+    return rows[0] if rows else None
 
 
 def _refuse_taken_task_name(tx: Tx, definition: TaskDefinition, own: set[UUID | None]) -> None:
@@ -71,11 +83,20 @@ def _refuse_taken_task_name(tx: Tx, definition: TaskDefinition, own: set[UUID | 
 
 
 def _insert(tx: Tx, put: PutTask) -> UUID:
+    generation = put.definition.generation or 1
+    row = birth(tx, put, generation)
+    task_id: UUID = row["id"]
+    tx.write(sa.insert(tasks).values(row))
+    _keep_version(tx, task_id, generation, put.definition)
+    _tell_missed(tx, put, task_id, generation)
+    return task_id
+
+
+def birth(tx: Tx, put: PutTask, generation: int) -> dict[str, Any]:
+    """The row of a task that was never seen before."""
     definition = put.definition
-    generation = definition.generation or 1
-    task_id = uuid7()
-    birth = {
-        "id": task_id,
+    first = {
+        "id": uuid7(),
         "namespace": definition.namespace,
         "name": definition.name,
         "uid": definition.uid,
@@ -84,11 +105,17 @@ def _insert(tx: Tx, put: PutTask) -> UUID:
         "suspended": 0,
         "fired": 0,
     }
-    values = birth | _seen(definition, generation) | _good(put, generation)
-    tx.write(sa.insert(tasks).values(values))
-    _keep_version(tx, task_id, generation, definition)
-    _tell_missed(tx, put, task_id, generation)
-    return task_id
+    return first | _seen(definition, generation) | _good(put, generation)
+
+
+def version_row(tx: Tx, task_id: UUID, generation: int, definition: TaskDefinition) -> dict[str, Any]:
+    """The row of a version."""
+    return {
+        "task_id": task_id,
+        "generation": generation,
+        "manifest": render(definition.manifest),
+        "created_at": tx.now,
+    }
 
 
 def _update(tx: Tx, put: PutTask, row: Row) -> UUID:
@@ -154,11 +181,4 @@ def _tell_missed(tx: Tx, put: PutTask, task_id: UUID, generation: int) -> None:
 
 
 def _keep_version(tx: Tx, task_id: UUID, generation: int, definition: TaskDefinition) -> None:
-    tx.write(
-        sa.insert(task_versions).values(
-            task_id=task_id,
-            generation=generation,
-            manifest=render(definition.manifest),
-            created_at=tx.now,
-        )
-    )
+    tx.write(sa.insert(task_versions).values(version_row(tx, task_id, generation, definition)))

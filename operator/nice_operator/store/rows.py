@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +22,16 @@ from nice_operator.domain.run import (
     Trigger,
     Usage,
 )
+from nice_operator.store.tables import runs
 from nice_operator.store.times import from_micros, maybe_datetime
 
 Row = sa.Row[Any]
 
+_UNWRITTEN: Mapping[str, Any] = dict.fromkeys(column.name for column in runs.c)
+"""Columns that are NULL unless somebody writes them."""
 
-def to_run(row: Row, namespace: str, task: str) -> Run:
+
+def to_run(row: Row | SimpleNamespace, namespace: str, task: str) -> Run:
     """A row of ``runs``; the names are its task's."""
     return Run(
         id=RunId(row.id),
@@ -65,6 +71,11 @@ def to_run(row: Row, namespace: str, task: str) -> Run:
         missed=_missed(row),
         rerun_of=_run_id(row.rerun_of),
     )
+
+
+def new_run(written: Mapping[str, Any], namespace: str, task: str) -> Run:
+    """The run that an INSERT of those columns makes, without reading it back."""
+    return to_run(SimpleNamespace(**{**_UNWRITTEN, **written}), namespace, task)
 
 
 def to_attempt(row: Row) -> Attempt:
@@ -124,7 +135,7 @@ def read_log(text: str | None) -> LogSummary | None:
     )
 
 
-def _missed(row: Row) -> MissedSpan | None:
+def _missed(row: Row | SimpleNamespace) -> MissedSpan | None:
     if row.missed_count is None:
         return None
     return MissedSpan(from_micros(row.missed_first), from_micros(row.missed_last), row.missed_count)

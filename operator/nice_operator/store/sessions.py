@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,6 +15,9 @@ from nice_operator.store.tables import worker_sessions
 from nice_operator.store.tx import Tx
 
 _table = worker_sessions
+_FENCED = sa.select(_table.c.id).where(
+    _table.c.id.in_(sa.bindparam("ids", expanding=True)), _table.c.fenced_by.is_not(None)
+)
 
 
 def open_session(tx: Tx, session: OpenSession) -> None:
@@ -53,6 +57,11 @@ def is_fenced(tx: Tx, session: UUID) -> bool:
     """Whether a newer session of the same worker has replaced it."""
     query = sa.select(_table.c.id).where(_table.c.id == session, _table.c.fenced_by.is_not(None))
     return tx.first(query) is not None
+
+
+def fenced_among(tx: Tx, sessions: Collection[UUID]) -> frozenset[UUID]:
+    """Those of them that a newer session has replaced."""
+    return frozenset(row.id for row in tx.all(_FENCED, {"ids": sorted(sessions)}))
 
 
 def seen(tx: Tx, session: SessionId) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.domain.run import Attempt, HostFacts, JsonObject, Requester, Run
@@ -30,22 +31,24 @@ from nice_operator.ports import (
     StartVerdict,
     Submitted,
 )
-from nice_operator.store import history, run_queries, sessions, task_queries
+from nice_operator.store import active, history, run_queries, run_requests, sessions, task_queries
 from nice_operator.store.cancel import cancel
 from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
 from nice_operator.store.delete_task import delete_task
 from nice_operator.store.dialect import Clock, read_url
-from nice_operator.store.finish import finish
+from nice_operator.store.finish import finish, finish_together
 from nice_operator.store.fire import fire
+from nice_operator.store.group import Kind, Together
 from nice_operator.store.heartbeat import heartbeat
 from nice_operator.store.logs import SqlLogStore
 from nice_operator.store.migrate import migrate
 from nice_operator.store.put_task import put_task
+from nice_operator.store.put_together import put_together
 from nice_operator.store.reap import reap
 from nice_operator.store.release import release
-from nice_operator.store.start import start
-from nice_operator.store.submit import submit
+from nice_operator.store.start import Asked, start, start_together
+from nice_operator.store.submit import submit, submit_together
 from nice_operator.store.task_rows import read_manifest
 from nice_operator.store.times import from_micros, maybe_datetime
 from nice_operator.store.versions import ReadSpec, Versions
@@ -62,6 +65,10 @@ class SqlStore:
     def __init__(self, database: Database, versions: Versions) -> None:
         self.database = database
         self._versions = versions
+        self._pruned_until: UUID | None = None
+        self._puts: Together[PutTask, Task] = lambda tx, puts: put_together(tx, versions, puts)
+        self._submits: Together[NewRun, Submitted] = lambda tx, asked: submit_together(tx, versions, asked)
+        self._starts: Together[Asked, StartVerdict] = lambda tx, asked: start_together(tx, versions, asked)
         self.logs = SqlLogStore(database)
 
     @classmethod
@@ -92,7 +99,7 @@ class SqlStore:
 
     async def put_task(self, put: PutTask) -> Task:
         """Record a definition."""
-        return await self.database.write(lambda tx: put_task(tx, self._versions, put))
+        return await self.database.write(lambda tx: put_task(tx, self._versions, put), Kind(self._puts, put))
 
     async def delete_task(self, task_id: TaskId) -> Task | None:
         """Soft-delete (T14)."""
@@ -120,6 +127,14 @@ class SqlStore:
         """The spec as written, of one generation."""
         return await self.database.read(lambda tx: read_manifest(tx, task_id, generation))
 
+    async def last_request(self, task_id: TaskId) -> str | None:
+        """What the task's annotation asked for last."""
+        return await self.database.read(lambda tx: run_requests.last_request(tx, task_id))
+
+    async def note_request(self, task_id: TaskId, key: str) -> None:
+        """What the task's annotation asks for now."""
+        await self.database.write(lambda tx: run_requests.note_request(tx, task_id, key))
+
     # ------------------------------------------------------------ fires
 
     async def due_tasks(self, limit: int) -> tuple[datetime, Sequence[DueTask]]:
@@ -140,7 +155,7 @@ class SqlStore:
 
     async def submit(self, new: NewRun) -> Submitted:
         """T3."""
-        return await self.database.write(lambda tx: submit(tx, self._versions, new))
+        return await self.database.write(lambda tx: submit(tx, self._versions, new), Kind(self._submits, new))
 
     async def open_session(self, session: OpenSession) -> None:
         """A worker came, or came back."""
@@ -156,15 +171,17 @@ class SqlStore:
 
     async def start(self, held: HeldRun, host: HostFacts) -> StartVerdict:
         """T5."""
-        return await self.database.write(lambda tx: start(tx, self._versions, held, host))
+        kind = Kind(self._starts, Asked(held, host))
+        return await self.database.write(lambda tx: start(tx, self._versions, held, host), kind)
 
     async def heartbeat(self, session: SessionId, held: Sequence[HeldRun]) -> HeartbeatReply:
         """T6."""
-        return await self.database.write(lambda tx: heartbeat(tx, session, held))
+        return await self.database.write(lambda tx: heartbeat(tx, session, held), urgent=True)
 
     async def finish(self, decision: FinishDecision) -> FinishVerdict:
         """T7, T8."""
-        return await self.database.write(lambda tx: finish(tx, self._versions, decision))
+        kind = Kind(finish_together, decision)
+        return await self.database.write(lambda tx: finish(tx, self._versions, decision), kind)
 
     async def release(self, held: HeldRun) -> bool:
         """T13."""
@@ -194,6 +211,10 @@ class SqlStore:
         """Claimable runs by queue."""
         return await self.database.read(run_queries.queue_depth)
 
+    async def next_available(self) -> timedelta | None:
+        """How long until the next queued run's time comes."""
+        return await self.database.read(active.next_available)
+
     # ------------------------------------------------------------ history
 
     async def get_run(self, run_id: RunId) -> Run | None:
@@ -208,16 +229,22 @@ class SqlStore:
         """The newest of each task."""
         return await self.database.read(lambda tx: run_queries.last_runs(tx, task_ids, each))
 
+    async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
+        """Active runs by task."""
+        return await self.database.read(lambda tx: active.active_counts(tx, namespace))
+
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]:
         """Oldest first, with late evidence."""
         return await self.database.read(lambda tx: run_queries.read_attempts(tx, run_id))
 
     async def prune(self, limit: int) -> Sequence[RunId]:
         """Delete what the history limits do not keep."""
-        doomed = await self.database.read(lambda tx: history.find_expendable(tx, self._versions, limit))
-        if doomed:
-            await self.database.write(lambda tx: history.delete_runs(tx, doomed))
+        after = self._pruned_until
+        found = await self.database.read(lambda tx: history.find_expendable(tx, self._versions, limit, after))
+        if found.runs:
+            await self.database.write(lambda tx: history.delete_runs(tx, found.runs))
+        self._pruned_until = found.after
         unused = await self.database.read(lambda tx: history.find_unused_versions(tx, limit))
         if unused:
             await self.database.write(lambda tx: history.delete_versions(tx, unused))
-        return doomed
+        return found.runs

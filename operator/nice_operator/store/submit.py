@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from nice_operator.ports import NewRun, Submitted
 from nice_operator.store import new_runs
 from nice_operator.store.new_runs import Draft, RunRow
 from nice_operator.store.placing import place
+from nice_operator.store.rows import new_run
 from nice_operator.store.run_queries import get_run
 from nice_operator.store.slots import active_runs
 from nice_operator.store.tables import KEY_BYTES, runs, tasks
@@ -23,6 +25,12 @@ from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Versions
 
 Row = sa.Row[Any]
+
+_SAME_KEYS = sa.select(runs.c.task_id, runs.c.fire_key).where(
+    sa.tuple_(runs.c.task_id, runs.c.fire_key).in_(sa.bindparam("keys", expanding=True))
+)
+_TASKS = sa.select(tasks).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True)))
+_RECORD = sa.insert(runs)
 
 
 def submit(tx: Tx, versions: Versions, new: NewRun) -> Submitted:
@@ -34,10 +42,38 @@ def submit(tx: Tx, versions: Versions, new: NewRun) -> Submitted:
     task = _task(tx, versions, new)
     draft = _draft(tx, versions, task, new)
     row = _row(tx, draft)
-    tx.write(sa.insert(runs), [row])
+    tx.write(_RECORD, [row])
     run = get_run(tx, new.id)
     assert run is not None  # noqa: S101  written in this transaction
     return Submitted(run, created=True)
+
+
+def submit_together(tx: Tx, versions: Versions, asked: Sequence[NewRun]) -> Mapping[int, Submitted]:
+    """The usual case of many at once: a new key, and a task that may run and has no limit."""
+    keys = [(new.task.id, new.key) for new in asked]
+    taken = {(row.task_id, row.fire_key) for row in tx.all(_SAME_KEYS, {"keys": sorted(set(keys))})}
+    found = {row.id: row for row in tx.all(_TASKS, {"ids": sorted({new.task.id for new in asked})})}
+    drafts: dict[int, Draft] = {}
+    for position, (new, key) in enumerate(zip(asked, keys, strict=True)):
+        task = found.get(new.task.id)
+        if key in taken or len(new.key.encode()) > KEY_BYTES or task is None or not _runnable(task):
+            continue
+        draft = _draft(tx, versions, task, new)
+        if not draft.spec.concurrency.bounded:
+            taken.add(key)
+            drafts[position] = draft
+    rows = {position: new_runs.admitted(draft, None) for position, draft in drafts.items()}
+    if rows:
+        tx.write(_RECORD, rows.values())
+    return {position: _submitted(asked[position], row) for position, row in rows.items()}
+
+
+def _submitted(new: NewRun, row: RunRow) -> Submitted:
+    return Submitted(new_run(row, new.task.namespace, new.task.name), created=True)
+
+
+def _runnable(task: Row) -> bool:
+    return task.living is not None and task.generation > 0 and not task.suspended
 
 
 def _refuse_long_key(key: str) -> None:

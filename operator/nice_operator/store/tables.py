@@ -73,6 +73,14 @@ task_versions = sa.Table(
     **ENGINE,
 )
 
+run_requests = sa.Table(
+    "run_requests",  # the last run that a definition's annotation asked for
+    metadata,
+    sa.Column("task_id", Id, sa.ForeignKey(tasks.c.id), primary_key=True),
+    sa.Column("fire_key", Name(64), nullable=False),
+    **ENGINE,
+)
+
 runs = sa.Table(
     "runs",
     metadata,

@@ -13,6 +13,8 @@ from nice_operator.store.dialect import is_mysql, now_us
 
 Values = Mapping[str, Any]
 
+_NOW = sa.select(now_us())
+
 
 class Tx:
     """A connection inside a transaction. ``writes`` counts what changed the database, so that a group commit
@@ -29,16 +31,18 @@ class Tx:
         One value for the whole transaction: what decides together sees one time, and bound values keep
         bulk inserts fast (a function in VALUES stops the driver from joining rows).
         """
-        return int(self._connection.execute(sa.select(now_us())).scalar_one())
+        return int(self._connection.execute(_NOW).scalar_one())
 
     @property
     def mysql(self) -> bool:
         """Whether the server is MariaDB or MySQL, which lock rows; SQLite has one writer at a time."""
         return is_mysql(self._connection.dialect)
 
-    def all(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> Sequence[sa.Row[Any]]:
-        """Every row."""
-        return self._connection.execute(query).all()
+    def all(
+        self, query: sa.Select[Any] | sa.CompoundSelect[Any], values: Values | None = None
+    ) -> Sequence[sa.Row[Any]]:
+        """Every row. ``values`` are those of a query that was made once, with parameters."""
+        return self._connection.execute(query, values).all()
 
     def first(self, query: sa.Select[Any]) -> sa.Row[Any] | None:
         """The first row, or None."""
@@ -57,6 +61,8 @@ class Tx:
         self.writes += 1
         return self._connection.execute(statement, values).rowcount
 
-    def locked(self, query: sa.Select[Any], *, skip: bool = False) -> Sequence[sa.Row[Any]]:
+    def locked(
+        self, query: sa.Select[Any], values: Values | None = None, *, skip: bool = False
+    ) -> Sequence[sa.Row[Any]]:
         """Rows that nobody else changes until we commit; ``skip`` leaves out those that somebody holds."""
-        return self.all(query.with_for_update(skip_locked=skip) if self.mysql else query)
+        return self.all(query.with_for_update(skip_locked=skip) if self.mysql else query, values)

@@ -64,6 +64,20 @@ class Segment:
     style: Style
 
 
+_OPEN = re.compile(r"(?:\x1b[\[\]PX^_]|[\x90\x98\x9b\x9d\x9e\x9f])[^\x07\x1b\x9c\n]*\Z")
+
+
+def open_sequence(text: str) -> str:
+    """The introducer of a sequence that ``text``, the first part of a line, leaves unfinished; else nothing.
+
+    Put before the line's next part, it makes the rest of the sequence what it is.
+    """
+    found = _OPEN.search(text)
+    if found is None or _ESCAPE.match(text, found.start())["final"]:  # type: ignore[index]
+        return ""
+    return found.group()[:2] if found.group()[0] == "\x1b" else found.group()[0]
+
+
 def strip_escapes(text: str) -> str:
     """``text`` without any escape sequence."""
     return _ESCAPE.sub("", text)

@@ -103,6 +103,7 @@ def task_document(task: Task, last_runs: Sequence[Run], active: int) -> dict[str
         "nextFireAt": stamp(task.next_fire_at),
         "firstSeenAt": stamp(task.first_seen_at),
         "active": active,
+        "scheduleInWords": in_words(task),
         "lastRuns": [_short(run) for run in last_runs],
         **(_spec(task.spec) if task.spec else {}),
     }
@@ -113,7 +114,6 @@ def _spec(spec: TaskSpec) -> dict[str, Any]:
         "taskName": spec.task_name,
         "description": spec.description,
         "schedules": list(spec.schedules),
-        "scheduleInWords": in_words(spec),
         "runAt": stamp(spec.run_at),
         "timeZone": spec.time_zone,
         "suspended": spec.suspend,

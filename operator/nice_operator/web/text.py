@@ -25,6 +25,16 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def visible_json(text: str) -> str:
+    """JSON text that says the same, with hidden characters (which only strings can hold) as JSON escapes."""
+    return _HIDDEN.sub(_json_escape, text)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
+
+
 def one_line(text: str, limit: int) -> str:
     """At most ``limit`` characters of ``text`` on one line, with an ellipsis where some were left out."""
     flat = " ".join(text.split())

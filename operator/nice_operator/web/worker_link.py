@@ -47,7 +47,7 @@ def make_link_app(engine: Engine) -> web.Application:
 
 
 class WorkerLink:
-    """``serve`` is the handler of ``GET /api/v1/worker``. Whoever may connect is decided before it is called."""
+    """``serve`` is the handler of ``GET /api/v1/worker``. Who may connect is decided before."""
 
     def __init__(self, hub: WorkerHub) -> None:
         self._hub = hub

@@ -36,14 +36,9 @@ class AttemptLog:
         self._keep("system", Piece(text + "\n", 1))
 
     def flush(self) -> None:
-        """Show unfinished lines as far as they came (a progress bar has no newline)."""
+        """Show lines that stay unfinished as far as they came (a progress bar has no newline)."""
         for stream, splitter in self._splitters.items():
             self._add(stream, splitter.flush())
-
-    @property
-    def pending(self) -> bool:
-        """Whether there is an unfinished line that ``flush`` would show."""
-        return any(splitter.pending for splitter in self._splitters.values())
 
     def end(self) -> LogEnd:
         """Nothing more comes."""

@@ -29,11 +29,7 @@ class Splitter:
 
     def __init__(self) -> None:
         self._rest = b""
-
-    @property
-    def pending(self) -> bool:
-        """Whether an unfinished line is waiting for its end."""
-        return bool(self._rest)
+        self._waited = False
 
     def feed(self, data: bytes) -> Iterator[Piece]:
         """Take bytes and give what is complete."""
@@ -42,12 +38,18 @@ class Splitter:
         yield from self._cut_long_line()
         if not newline:
             return
+        self._waited = False
         end = others.rfind(b"\n") + 1
         yield _whole_lines(self._rest + newline + others[:end])
         self._rest = others[end:]
 
     def flush(self) -> Iterator[Piece]:
-        """Give the unfinished line as far as it came; a character that is not whole yet waits."""
+        """Give a line as far as it came if it was unfinished at the last flush already; a character that
+        is not whole yet waits."""
+        if not self._waited:
+            self._waited = bool(self._rest)
+            return
+        self._waited = False
         cut = _character_boundary(self._rest, len(self._rest))
         if cut:
             yield Piece(_decode(self._rest[:cut]), 1)

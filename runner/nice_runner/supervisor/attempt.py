@@ -145,6 +145,12 @@ class Attempt:
         if self._process is not None and (self.phase is Phase.RUNNING or self.discarded):
             self._process.stop(cause, grace)
 
+    def show_unfinished_lines(self) -> None:
+        """Lines that stay without an end are said as far as they came."""
+        if self.executing and self.phase is Phase.RUNNING and not self.discarded:
+            self.log.flush()
+            self._tools.changed(self)
+
     # ------------------------------------------------------------ what it has to say
 
     def reconnect(self) -> None:

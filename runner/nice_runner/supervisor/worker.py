@@ -154,11 +154,9 @@ class Worker:
                 attempt.lose()
 
     def show_unfinished_lines(self) -> None:
-        """Send lines without an end as far as they came."""
+        """Send lines without an end as far as they came. To be called about once a second."""
         for attempt in self.attempts:
-            if attempt.executing and attempt.log.pending:
-                attempt.log.flush()
-                self.talk(attempt)
+            attempt.show_unfinished_lines()
 
     def talk(self, attempt: Attempt) -> None:
         """An attempt has something to say (``Tools.changed``)."""

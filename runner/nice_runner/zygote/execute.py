@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional
 
 from . import failures, unhandled
-from .results import ResultRefused, encode_result, write_report
+from .results import ResultChannel, ResultRefused, encode_result
 
 SOURCE_MODULE = "nice_task"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -40,26 +40,27 @@ def execute(job: Job, result: int) -> int:
     if "command" in job.execution:
         _become_program(job, result)
     gc.enable()
-    return _run_python(job, result)
+    return _run_python(job, ResultChannel(result))
 
 
 # ---------------------------------------------------------------- Python
 
 
-def _run_python(job: Job, result: int) -> int:
+def _run_python(job: Job, channel: ResultChannel) -> int:
     try:
-        handle = unhandled.make_handler(job.unhandled, result)
+        handle = unhandled.make_handler(job.unhandled, channel)
         unhandled.install(handle)
         text = encode_result(_call(_load(job), job.payload, handle))
     except SystemExit as end:
-        return _exit_as_python_does(end, result)
+        return _exit_as_python_does(end, channel)
     except ResultRefused as refused:
-        return _fail(result, refused.reason, "", str(refused))
+        failures.complain(str(refused))
+        return _fail(channel, refused.reason, "", str(refused))
     except BaseException as error:
         failures.print_failure(error)
-        return _fail(result, "Error", failures.type_name(error), failures.text_of(error))
+        return _fail(channel, "Error", failures.type_name(error), failures.text_of(error))
     _finish_as_python_does()
-    write_report(result, {"result": text})
+    channel.report_result(text)
     return 0
 
 
@@ -109,30 +110,23 @@ def _call(run: Callable[[Any], Any], payload: str, handle: Optional[unhandled.Ha
     return asyncio.run(outcome())
 
 
-def _exit_as_python_does(end: SystemExit, result: int) -> int:
+def _exit_as_python_does(end: SystemExit, channel: ResultChannel) -> int:
     """``sys.exit()`` and ``sys.exit(0)`` end a run well; a number is the exit code; a text is an error."""
-    _finish_as_python_does()
     if end.code is None or end.code == 0:
-        write_report(result, {"result": "null"})
+        _finish_as_python_does()
+        channel.report_result("null")
         return 0
     if isinstance(end.code, int):
-        write_report(result, _error("ExitCode", "SystemExit", f"sys.exit({end.code})"))
+        _fail(channel, "ExitCode", "SystemExit", f"sys.exit({end.code})")
         return end.code & 0xFF
-    print(end.code, file=sys.stderr)
-    write_report(result, _error("Error", "SystemExit", failures.text_of(end.code)))
-    return 1
+    failures.complain(failures.text_of(end.code))
+    return _fail(channel, "Error", "SystemExit", failures.text_of(end.code))
 
 
-def _fail(result: int, reason: str, error_type: str, message: str) -> int:
-    if not error_type:
-        print(message, file=sys.stderr)
-    write_report(result, _error(reason, error_type, message))
+def _fail(channel: ResultChannel, reason: str, error_type: str, message: str) -> int:
+    channel.report_error(reason, error_type, message)
     _finish_as_python_does()
     return 1
-
-
-def _error(reason: str, error_type: str, message: str) -> Dict[str, Any]:
-    return {"error": {"reason": reason, "type": error_type, "message": message}}
 
 
 def _finish_as_python_does() -> None:
@@ -142,7 +136,7 @@ def _finish_as_python_does() -> None:
         threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # user code may have closed it
+        with suppress(Exception):  # user code may have closed or replaced it
             stream.flush()
 
 

@@ -6,6 +6,7 @@ import linecache
 import os
 import sys
 import traceback
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Optional, Set
 
@@ -26,9 +27,13 @@ def print_failure(error: BaseException) -> None:
     try:
         traceback.print_exception(type(error), error, error.__traceback__)
     except BaseException as trouble:
-        print(
-            f"{type_name(error)}: its traceback cannot be shown ({type(trouble).__name__})", file=sys.stderr
-        )
+        complain(f"{type_name(error)}: its traceback cannot be shown ({type(trouble).__name__})")
+
+
+def complain(text: str) -> None:
+    """Print a line on standard error, if user code has left us one."""
+    with suppress(Exception):
+        print(text, file=sys.stderr, flush=True)
 
 
 def type_name(error: BaseException) -> str:

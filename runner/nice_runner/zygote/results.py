@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import Any, Dict
 
 MAX_RESULT = 1024 * 1024
@@ -34,14 +35,29 @@ def encode_result(value: Any) -> str:
     return text
 
 
-def write_report(descriptor: int, report: Dict[str, Any]) -> None:
-    """Write one report, whole. A supervisor that is gone does not matter any more."""
-    data = memoryview(json.dumps(report).encode())
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-    except OSError:
-        pass
+class ResultChannel:
+    """Where a run's Python process reports its end. A child that it forked, and that comes this far in its
+    parent's place, says nothing."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._owner = os.getpid()
+
+    def report_result(self, text: str) -> None:
+        """It ended well, with this JSON text."""
+        self._write({"result": text})
+
+    def report_error(self, reason: str, error_type: str, message: str) -> None:
+        """It failed."""
+        self._write({"error": {"reason": reason, "type": error_type, "message": message}})
+
+    def _write(self, report: Dict[str, Any]) -> None:
+        if os.getpid() != self._owner:
+            return
+        data = memoryview(json.dumps(report).encode())
+        with suppress(OSError):  # a supervisor that is gone does not matter any more
+            while data:
+                data = data[os.write(self._descriptor, data) :]
 
 
 def _not_json(value: Any, error: Exception) -> str:

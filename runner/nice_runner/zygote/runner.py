@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import sys
+import time
 import types
 from typing import Any, Dict, List, NamedTuple
 
@@ -51,6 +52,7 @@ def run_attempt(start: Start) -> int:
     os.close(GATE)
     job = _read_job(start)
     os.environ.update(job.environment)
+    time.tzset()  # the task may have chosen a time zone of its own
     sys.argv = [job.task]
     return execute(job, RESULT)
 

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any, Callable, Dict, Optional
 
 from . import failures
-from .results import write_report
+from .results import ResultChannel
 
 STRICT, WARN, IGNORE = "Strict", "Warn", "Ignore"
 
 Handle = Callable[[Optional[BaseException], str], None]
 
 
-def make_handler(policy: str, result: int) -> Optional[Handle]:
+def make_handler(policy: str, channel: ResultChannel) -> Optional[Handle]:
     """What to do with such an error, or None to leave it to Python."""
     if policy == WARN:
         return None
     if policy == IGNORE:
         return lambda error, where: None
-    return lambda error, where: _fail(result, error, where)
+    return lambda error, where: _fail(channel, error, where)
 
 
 def install(handle: Optional[Handle]) -> None:
@@ -47,13 +48,13 @@ def install_in_loop(loop: Any, handle: Optional[Handle]) -> None:
     loop.set_exception_handler(on_error)
 
 
-def _fail(result: int, error: Optional[BaseException], where: str) -> None:
-    print(f"unhandled error: {where}", file=sys.stderr)
+def _fail(channel: ResultChannel, error: Optional[BaseException], where: str) -> None:
+    failures.complain(f"unhandled error: {where}")
     kind, message = "", where
     if error is not None:
         failures.print_failure(error)
         kind, message = failures.type_name(error), failures.text_of(error)
-    write_report(result, {"error": {"reason": "UnhandledError", "type": kind, "message": message}})
-    sys.stderr.flush()
-    sys.stdout.flush()
+    channel.report_error("UnhandledError", kind, message)
+    with suppress(Exception):
+        sys.stdout.flush()
     os._exit(1)

@@ -158,3 +158,23 @@ async def test_strictness_reaches_tasks_of_the_event_loop(
     )
     finish = await operator.finished(record)
     assert (finish.state, finish.reason, finish.error_type) == ("failed", "UnhandledError", "KeyError")
+
+
+async def test_a_failure_is_reported_even_when_the_task_has_closed_its_output(
+    operator: FakeOperator, worker: WorkerProcess
+) -> None:
+    record = await operator.python(
+        "import sys\ndef run(p):\n    sys.stdout.close(); sys.stderr.close()\n    raise OSError('gone')"
+    )
+    finish = await operator.finished(record)
+    assert (finish.state, finish.error_type, finish.message) == ("failed", "OSError", "gone")
+
+
+async def test_a_child_that_returns_from_run_does_not_report_in_its_parents_place(
+    operator: FakeOperator, worker: WorkerProcess
+) -> None:
+    record = await operator.python(
+        "import os\ndef run(p):\n    pid = os.fork()\n    if pid == 0:\n        return 'child'\n"
+        "    os.waitpid(pid, 0)\n    return 'parent'"
+    )
+    assert (await operator.finished(record)).result == '"parent"'

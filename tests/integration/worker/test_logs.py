@@ -32,7 +32,7 @@ async def test_a_character_that_arrives_in_two_halves_is_one_character(
     operator: FakeOperator, worker: WorkerProcess
 ) -> None:
     record = await operator.python(
-        "import os, time\ndef run(p):\n    os.write(1, b'gr\\xc3')\n    time.sleep(1.5)\n"
+        "import os, time\ndef run(p):\n    os.write(1, b'gr\\xc3')\n    time.sleep(3)\n"
         "    os.write(1, b'\\xbc\\xc3\\x9fe\\n')"
     )
     await operator.finished(record)

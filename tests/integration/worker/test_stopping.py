@@ -200,7 +200,7 @@ async def test_a_frozen_supervisor_changes_nothing_about_deadlines(
     record = await _begin(operator, "plain", f"{tmp_path}", timeout=0.8, grace=0.2)
     worker.signal(signal.SIGSTOP)
     pids = _of(record)
-    await until(lambda: not any(alive(pid) for pid in pids), "the end of the run", 5)
+    await until(lambda: not any(alive(pid) for pid in pids), "the end of the run", 10)
     worker.signal(signal.SIGCONT)
     finish = await operator.finished(record)
     assert (finish.state, finish.stopped_by) == ("timed_out", "kill")
@@ -212,8 +212,8 @@ async def test_runs_end_when_their_supervisor_was_killed(
     record = await _begin(operator, "daemon", f"{tmp_path}", grace=0.5)
     zygote = worker.zygote
     worker.signal(signal.SIGKILL)
-    await until(lambda: not _of(record), "the end of the run", 0.5 + 2)
-    await until(lambda: not alive(zygote), "the end of the zygote", 5)
+    await until(lambda: not _of(record), "the end of the run", 10)
+    await until(lambda: not alive(zygote), "the end of the zygote", 10)
 
 
 async def test_a_run_that_kills_its_keeper_is_lost_and_leaves_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from nice_operator.engine.workers import WorkerInfo
 from tests.support.samples import NOON, a_run, a_spec, a_task
 
 OTHER = RunId(uuid7())
+SOON = NOON + timedelta(seconds=10)
 
 
 def a_worker(**changes: Any) -> WorkerInfo:
@@ -43,7 +45,16 @@ CASES: list[tuple[Task, list[Run], list[WorkerInfo], Why, str]] = [
     (a_task(), [a_run()], [a_worker(draining=True)], Why.NO_WORKER, "pool:default"),
     (a_task(), [a_run()], [a_worker(free=0)], Why.WORKERS_BUSY, "1 worker"),
     (a_task(), [a_run(blocked_by=OTHER)], [a_worker()], Why.BLOCKED, str(OTHER)),
-    (a_task(), [a_run(attempt=1, message="exit 1")], [a_worker()], Why.RETRY_LATER, "exit 1"),
+    (
+        a_task(),
+        [a_run(attempt=1, message="exit 1", available_at=SOON)],
+        [],
+        Why.RETRY_LATER,
+        "12:00:10 UTC: exit 1",
+    ),
+    (a_task(), [a_run(attempt=1, message="exit 1")], [], Why.NO_WORKER, "pool:default"),
+    (a_task(), [a_run(available_at=SOON)], [a_worker()], Why.LATER, "12:00:10 UTC"),
+    (a_task(), [a_run(available_at=SOON), a_run()], [a_worker(free=0)], Why.WORKERS_BUSY, "1 worker"),
     (a_task(), [a_run(state=RunState.CLAIMED)], [], Why.STARTING, "about to start"),
     (a_task(), [a_run(), a_run(state=RunState.RUNNING)], [], Why.RUNNING, "is running"),
 ]
@@ -53,7 +64,7 @@ CASES: list[tuple[Task, list[Run], list[WorkerInfo], Why, str]] = [
 def test_each_state_has_its_word_and_names_what_holds_it_up(
     task: Task, active: list[Run], workers: list[WorkerInfo], why: Why, words: str
 ) -> None:
-    explanation = explain(task, active, workers, every_pool=False)
+    explanation = explain(task, active, workers, now=NOON, every_pool=False)
     assert explanation.reason is why
     assert words in explanation.message
 
@@ -61,10 +72,10 @@ def test_each_state_has_its_word_and_names_what_holds_it_up(
 def test_a_task_that_never_had_a_good_version_says_what_is_wrong_with_it() -> None:
     task = a_task(stalled="time zone Mars/Base is not known")
     broken = type(task)(**{f: getattr(task, f) for f in task.__dataclass_fields__} | {"spec": None})
-    assert "Mars/Base" in explain(broken, [], [], every_pool=True).message
+    assert "Mars/Base" in explain(broken, [], [], now=NOON, every_pool=True).message
 
 
 def test_a_worker_of_another_pool_helps_only_where_every_worker_serves_every_pool() -> None:
     other = a_worker(pool="batch")
-    assert explain(a_task(), [a_run()], [other], every_pool=False).reason is Why.NO_WORKER
-    assert explain(a_task(), [a_run()], [other], every_pool=True).reason is Why.QUEUED
+    assert explain(a_task(), [a_run()], [other], now=NOON, every_pool=False).reason is Why.NO_WORKER
+    assert explain(a_task(), [a_run()], [other], now=NOON, every_pool=True).reason is Why.QUEUED

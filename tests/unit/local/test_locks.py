@@ -103,3 +103,19 @@ def test_a_data_directory_that_cannot_be_made_is_refused_with_the_remedy(tmp_pat
 
     with pytest.raises(InvalidInput, match="--data DIR"):
         DataDirectory.prepare(tmp_path / "file" / "data")
+
+
+def test_a_directory_that_somebody_uses_otherwise_is_not_shut_to_others(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    (home / "letter.txt").write_text("dear all")
+    with pytest.raises(InvalidInput, match="holds other files"):
+        DataDirectory.prepare(home)
+    assert home.stat().st_mode & 0o777 == 0o755
+
+
+def test_an_empty_directory_is_shut_to_others(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir(mode=0o755)
+    DataDirectory.prepare(empty)
+    assert empty.stat().st_mode & 0o777 == 0o700

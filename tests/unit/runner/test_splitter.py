@@ -42,9 +42,19 @@ def test_a_long_line_is_cut_between_characters() -> None:
 def test_an_unfinished_line_can_be_shown_and_goes_on() -> None:
     splitter = Splitter()
     assert list(splitter.feed("50 %\r99 €".encode()[:-1])) == []
+    assert list(splitter.flush()) == [], "it may yet end by itself"
     assert list(splitter.flush()) == [Piece("50 %\r99 ", 1)]
     assert list(splitter.flush()) == []
     assert list(splitter.feed("€\n".encode()[2:])) == [Piece("€\n", 1)]
+
+
+def test_a_line_that_ends_in_time_is_never_torn() -> None:
+    splitter = Splitter()
+    list(splitter.feed(b"one\ntw"))
+    assert list(splitter.flush()) == []
+    assert list(splitter.feed(b"o\nthr")) == [Piece("two\n", 1)]
+    assert list(splitter.flush()) == []
+    assert list(splitter.feed(b"ee\n")) == [Piece("three\n", 1)]
 
 
 def test_a_gigabyte_without_a_newline_needs_little_memory() -> None:

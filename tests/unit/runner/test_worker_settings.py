@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_runs_inherit_a_few_harmless_variables_and_nothing_else(tmp_path: Path) 
         "LANG": "C.UTF-8",
         "HOME": "/home/me",
     }
+
+
+def test_slots_must_fit_into_the_limit_of_descriptors(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (264, hard))
+    try:
+        assert read_settings(["--data", str(tmp_path)], {"NICE_SLOTS": "20"}).slots == 20
+        with pytest.raises(BadSettings, match=r"NICE_SLOTS: 21 runs at a time .* at most 20"):
+            read_settings(["--data", str(tmp_path)], {"NICE_SLOTS": "21"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_an_operator_far_away_is_named_by_its_url() -> None:

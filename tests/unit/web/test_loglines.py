@@ -37,6 +37,19 @@ def test_the_formatted_log_has_times_and_streams_and_no_escapes() -> None:
     )
 
 
+def test_a_sequence_cut_in_two_by_a_long_line_is_still_no_text() -> None:
+    parts = [chunk(1, "a\x1b[1;1;1"), chunk(2, "1;1;1"), chunk(3, "1;31mb\n"), chunk(4, "1;1m stays text\n")]
+    styler = Styler()
+    styled = [styler.style(line) for part in parts for line in lines_of(part)]
+    assert ["".join(s.text for s in line.segments) for line in styled] == ["a", "", "b", "1;1m stays text"]
+    assert [line.split("stdout ")[1] for line in formatted(parts)] == [
+        "a\n",
+        "\n",
+        "b\n",
+        "1;1m stays text\n",
+    ]
+
+
 def test_the_colour_of_one_stream_does_not_leak_into_the_other() -> None:
     styler = Styler()
     out, err = chunk(1, "\x1b[31mred\nstill\n"), chunk(3, "plain\n", "stderr")

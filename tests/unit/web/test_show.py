@@ -37,6 +37,12 @@ def test_keys_with_a_meaning_elsewhere_are_keys_here() -> None:
     assert pretty_json('{"__proto__":{},"constructor":[]}') == '{\n  "__proto__": {},\n  "constructor": []\n}'
 
 
+def test_hidden_characters_become_json_escapes_of_the_same_value() -> None:
+    text = json.dumps({"a": "x\u202e\x7f\U000e0041"}, ensure_ascii=False)
+    assert json.loads(pretty_json(text)) == json.loads(text)
+    assert pretty_json(text).isascii()
+
+
 def test_deep_json_is_shown_without_recursion() -> None:
     assert len(pretty_json("[" * 20_000 + "]" * 20_000)) < 10_000_000
 

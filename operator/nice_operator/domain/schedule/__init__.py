@@ -14,6 +14,7 @@ from nice_operator.domain.schedule.grammar import Every, Manual, Schedule, parse
 from nice_operator.domain.schedule.outlook import check_fires
 from nice_operator.domain.schedule.timetable import Fire, Timetable, build_timetable, timetable_of
 from nice_operator.domain.schedule.words import describe
+from nice_operator.domain.schedule.zone_release import zone_release
 from nice_operator.domain.schedule.zones import check_time_zone
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "plan_fires",
     "span_of",
     "timetable_of",
+    "zone_release",
 ]

@@ -153,7 +153,8 @@ def _hashed(field: Field, first: int, last: int, step: int | None, hash_key: str
 
 def _hash(field: Field, hash_key: str) -> int:
     """Differs from field to field, so that H H is not always on one diagonal of the day."""
-    return int.from_bytes(hashlib.sha256(f"{field.name}\0{hash_key}".encode()).digest()[:8], "big")
+    text = f"{field.name}\0{hash_key}".encode("utf-8", "surrogatepass")  # any name has a place
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
 
 
 def _remedy(text: str) -> str:

@@ -82,7 +82,7 @@ ROUTES = (
         "GET", "/api/v1/runs", list_runs, Access.READ,
         Operation(
             "List runs, newest first", {200: "A page", 400: "A wrong filter", 404: "No such task"},
-            {"namespace": "Only this namespace", "task": "Only this task of the namespace (or the default one)",
+            {"namespace": "Only this namespace", "task": "Only this task (of the namespace, or the default)",
              "state": "Only these states; repeat it or separate with commas",
              "limit": "How many, 1 to 500; 50 when absent", "cursor": "The next of the answer before"},
         ),

@@ -10,11 +10,14 @@ from aiohttp import web
 from nice_operator.domain.errors import Unavailable
 from nice_operator.engine.service import Engine
 from nice_operator.web.answers import json_response
+from nice_operator.web.definitions import Definitions
 from nice_operator.web.documents import worker_document
 from nice_operator.web.keys import DEFINITIONS, ENGINE
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.sse import Event, stream
 
+LOOK_SECONDS = 0.5
+"""How often we look at the files of definitions, which wake nobody when they break."""
 QUIET_SECONDS = 0.3
 """At most one ``change`` in this time: many runs may end in one moment."""
 
@@ -48,14 +51,19 @@ async def definitions(request: web.Request) -> web.Response:
 
 async def changes(request: web.Request) -> web.StreamResponse:
     """``change`` whenever a task or a run has changed: a hint to look again, without saying at what."""
-    return await stream(request, _changes(request.app[ENGINE]))
+    return await stream(request, _changes(request.app[ENGINE], request.app[DEFINITIONS]))
 
 
-async def _changes(engine: Engine) -> AsyncGenerator[Event]:
-    yield Event("ready", {})
-    async with engine.wakeups.subscribe("tasks", "runs") as subscription:
+async def _changes(engine: Engine, definitions: Definitions) -> AsyncGenerator[Event]:
+    broken = list(definitions.broken())
+    async with engine.wakeups.subscribe("tasks", "runs", "workers") as subscription:
+        yield Event(
+            "ready", {}
+        )  # after subscribing, so that nothing falls between its look and our first hint
         while True:
-            if await subscription.wait(None):
+            woken = await subscription.wait(LOOK_SECONDS)
+            before, broken = broken, list(definitions.broken())
+            if woken or broken != before:
                 yield Event("change", {})
                 await engine.clock.sleep(QUIET_SECONDS)
 

@@ -22,6 +22,7 @@ class Log {
     this.follows = true;
     this.waiting = [];
     this.ended = false;
+    this.top = 0;
     this.scrollToEnd();
   }
 
@@ -72,8 +73,7 @@ class Log {
     wrap.addEventListener("click", () => wrap.setAttribute("aria-pressed", this.box.classList.toggle("wrap")));
     this.followButton = follow;
     // Whoever scrolls up wants to read; whoever scrolls to the end wants to follow.
-    this.box.addEventListener("wheel", () => requestAnimationFrame(() => this.setFollow(this.atEnd())));
-    this.box.addEventListener("keyup", () => this.setFollow(this.atEnd()));
+    this.box.addEventListener("scroll", () => this.scrolled());
     if ("done" in this.box.dataset) pause.hidden = follow.hidden = true;
   }
 
@@ -87,9 +87,17 @@ class Log {
   }
 
   setFollow(follows) {
+    if (this.follows === follows) return;
     this.follows = follows;
     this.followButton.setAttribute("aria-pressed", follows);
     if (follows) this.scrollToEnd();
+  }
+
+  scrolled() {
+    const up = this.box.scrollTop < this.top;
+    this.top = this.box.scrollTop;
+    if (this.atEnd()) this.setFollow(true);
+    else if (up) this.setFollow(false);
   }
 
   sayPaused() {

@@ -13,11 +13,16 @@ export function enhanceTimes(root) {
 function enhance(element) {
   const at = new Date(element.dateTime);
   const stated = (element.dataset.stated ??= element.textContent);
-  const mine = zone === element.dataset.zone ? "" : `${local.format(at)} here`;
+  const mine = sameClock(at, element.dataset.zone) ? "" : `${local.format(at)} here`;
   if (!("relative" in element.dataset)) return write(element, stated, [mine]);
   const ahead = at > Date.now();
   element.title = [stated, mine].filter(Boolean).join(", ");
   write(element, fromNow(at), ahead ? [stated, mine] : []);
+}
+
+function sameClock(at, other) {
+  const [one, two] = [zone, other].map((timeZone) => at.toLocaleString("en", { timeZone }));
+  return one === two;
 }
 
 function fromNow(at) {

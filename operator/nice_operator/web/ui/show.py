@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nice_operator.domain.run import RunState
+from nice_operator.web.text import visible_json
 
 _STATE_WORDS = {RunState.TIMED_OUT: "timed out"}
 
@@ -87,4 +88,4 @@ def pretty_json(text: str) -> str:
         lines.append(": " if mark == ":" else mark)
         depth += mark in "{["
         before = mark
-    return "".join(lines)
+    return visible_json("".join(lines))
