@@ -119,9 +119,7 @@ def main() -> int:
         say(f"✗ {problem}")
         return 1
     except KeyboardInterrupt:
-        say(
-            "interrupted; what an unfinished bring-up left is cleared by the next one, or by: make cluster-down"
-        )
+        say("interrupted; what is left is cleared by the next bring-up, or by: make cluster-down")
         return 130
 
 

@@ -1,4 +1,5 @@
-"""What every cluster holds besides the API's own objects: DNS, and the rights of the control plane's users."""
+"""What every cluster holds besides the API's own objects: DNS, and the rights of the control plane's
+users."""
 
 from __future__ import annotations
 

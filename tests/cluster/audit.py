@@ -28,7 +28,8 @@ class Call:
 
 
 def calls(places: Places, user: str) -> list[Call]:
-    """Every call by ``user`` (or by users whose name begins so, if it ends in ``*``) since the cluster began."""
+    """Every call by ``user`` (or by users whose name begins so, if it ends in ``*``) since the cluster
+    began."""
     return [call for call in _all(places) if _is(call.user, user)]
 
 
@@ -55,6 +56,6 @@ def _call(event: dict[str, Any]) -> Call:
     resource = "/".join(filter(None, (about.get("resource", ""), about.get("subresource", ""))))
     where = resource or str(event["requestURI"])
     return Call(
-        user.get("username", ""), str(event["verb"]), where, about.get("namespace", ""), about.get("name", ""),
-        answer.get("code", 0),
+        user.get("username", ""), str(event["verb"]), where,
+        about.get("namespace", ""), about.get("name", ""), answer.get("code", 0),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The cluster's programs: built once from pinned sources by Go, kept outside the checkout.
 
-Each family has a Go module of its own below ``go/``, so that none shifts another's dependencies. A family is built
+Each family has a Go module of its own below ``go/``, so that none shifts another's dependencies. A family is
+built
 again only when its ``go.mod``, ``go.sum``, the Go version or the flags change.
 """
 
@@ -16,11 +17,15 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from tests.cluster.places import PACKAGE, cache
 from tests.cluster.problem import Problem, say
 
 MINIMUM_GO = (1, 24)
+GO_REMEDY = (
+    "Install Go 1.24 or newer (https://go.dev/dl, or golang from Debian's backports) and put it on PATH."
+)
 EVERY_SECONDS = 10.0
 FLAGS = ("-trimpath", "-buildvcs=false")
 
@@ -122,18 +127,25 @@ def _go_version() -> str:
 
 
 def _ask_go() -> str:
-    wanted = ".".join(map(str, MINIMUM_GO))
-    remedy = f"Install Go {wanted} or newer (https://go.dev/dl, or Debian's golang from backports) and put it on PATH."
     go = shutil.which("go")
     if go is None:
-        raise Problem(f"the cluster's programs are built with Go {wanted} or newer; no go on PATH. {remedy}")
+        raise Problem(f"the cluster's programs are built with Go; no go on PATH. {GO_REMEDY}")
+    command = [go, "version"]
     text = subprocess.run(
-        [go, "version"], capture_output=True, text=True, check=True, env=_environment()
+        command, capture_output=True, text=True, check=True, env=_environment()
     ).stdout.strip()
+    check_go(text, Path(go))
+    return text
+
+
+def check_go(text: str, where: Path) -> None:
+    """Raises ``Problem`` unless ``go version`` said ``text`` of a Go that is new enough."""
     found = re.search(r"go(\d+)\.(\d+)", text)
     if found is None or (int(found[1]), int(found[2])) < MINIMUM_GO:
-        raise Problem(f"the cluster's programs need Go {wanted} or newer; found `{text}` at {go}. {remedy}")
-    return text
+        wanted = ".".join(map(str, MINIMUM_GO))
+        raise Problem(
+            f"the cluster's programs need Go {wanted} or newer; found `{text}` at {where}. {GO_REMEDY}"
+        )
 
 
 def _build(family: Family) -> None:
@@ -160,18 +172,22 @@ def _packages_by_output(family: Family, folder: Path) -> list[tuple[str, list[st
 def _compile(family: Family, output: str, packages: list[str]) -> None:
     total = len(_go(family, "list", "-deps", *packages).split())
     command = ["go", "build", "-v", *FLAGS, "-ldflags", family.linker_flags(), "-o", output, *packages]
-    shown = tempfile.TemporaryFile("w+")
-    with shown, subprocess.Popen(command, cwd=family.module, env=_environment(), stderr=shown) as process:
-        while process.poll() is None:
-            try:
-                process.wait(EVERY_SECONDS)
-            except subprocess.TimeoutExpired:
-                shown.seek(0)
-                say(f"  {family.name}: {len(shown.readlines())} of at most {total} packages compiled")
+    with tempfile.TemporaryFile("w+") as shown:
+        with subprocess.Popen(command, cwd=family.module, env=_environment(), stderr=shown) as process:
+            while process.poll() is None:
+                _tell_progress(family, process, shown, total)
         shown.seek(0)
         said = [line for line in shown if not re.fullmatch(r"[\w./~+-]+\n", line)]
     if process.returncode != 0:
         raise Problem(f"building {family.name} failed:\n{''.join(said[-30:])}")
+
+
+def _tell_progress(family: Family, process: subprocess.Popen[bytes], shown: IO[str], total: int) -> None:
+    try:
+        process.wait(EVERY_SECONDS)
+    except subprocess.TimeoutExpired:
+        shown.seek(0)
+        say(f"  {family.name}: {len(shown.readlines())} of at most {total} packages compiled")
 
 
 def _go(family: Family, *arguments: str) -> str:

@@ -1,4 +1,5 @@
-"""Slow a program down: stopped for a part of every tenth of a second. ``brake.py PID PERCENT``, ended by SIGTERM."""
+"""Slow a program down: stopped for a part of every tenth of a second. ``brake.py PID PERCENT``, ended by
+SIGTERM."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ class Authority:
         return Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
 
     def issue(self, name: str, user: str, group: str = "", hosts: Sequence[str] = ()) -> Pair:
-        """A certificate for ``user`` of ``group`` as a client and, when ``hosts`` are given, for them as a server."""
+        """A certificate for ``user`` of ``group`` as a client and, when ``hosts`` are given, for them as a
+        server."""
         usage = "clientAuth,serverAuth" if hosts else "clientAuth"
         extensions = ["keyUsage=critical,digitalSignature", f"extendedKeyUsage={usage}"]
         if hosts:

@@ -11,7 +11,8 @@ KINDS = "pods,deployments,services,nicetasks,niceworkerpools"
 
 
 def collect(target: Target, namespaces: list[str], folder: Path) -> None:
-    """Descriptions, events and container logs of the namespaces; of a native cluster also its components' logs."""
+    """Descriptions, events and container logs of the namespaces; of a native cluster also its components'
+    logs."""
     folder.mkdir(parents=True, exist_ok=True)
     for namespace in namespaces:
         _keep(target, folder / f"{namespace}-describe.txt", "describe", KINDS, "--namespace", namespace)

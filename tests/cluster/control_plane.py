@@ -70,7 +70,8 @@ class ControlPlane:
         )
 
     def start_controllers(self) -> None:
-        """The controller manager and the scheduler. A node that falls silent counts as gone after 16 seconds."""
+        """The controller manager and the scheduler. A node that falls silent counts as gone after 16
+        seconds."""
         manager = self._identity("kube-controller-manager", "system:kube-controller-manager")
         scheduler = self._identity("kube-scheduler", "system:kube-scheduler")
         signing = self.authority.pair("ca")

@@ -16,14 +16,15 @@ from tests.cluster.waiting import until
 
 DELAYED_PORT = API_PORT + 1
 _DETOUR = (
-    "-t", "nat", "PREROUTING", "-i", network.SWITCH, "-s", network.PODS, "-p", "tcp", "--dport", str(API_PORT),
-    "-j", "REDIRECT", "--to-ports", str(DELAYED_PORT),
+    "-t", "nat", "PREROUTING", "-i", network.SWITCH, "-s", network.PODS, "-p", "tcp",
+    "--dport", str(API_PORT), "-j", "REDIRECT", "--to-ports", str(DELAYED_PORT),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Harm:
-    """Every verb acts at once and stays until it is undone. ``machine`` is ``control`` or ``node-1`` and so on."""
+    """Every verb acts at once and stays until it is undone. ``machine`` is ``control`` or ``node-1`` and so
+    on."""
 
     places: Places
 
@@ -51,10 +52,12 @@ class Harm:
         self.start(component, machine)
 
     def slow(self, component: str, percent: int, machine: str = "control") -> None:
-        """The program stands still for ``percent`` of the time, from 1 to 99, in slices of a tenth of a second."""
+        """The program stands still for ``percent`` of the time, from 1 to 99, in slices of a tenth of a
+        second."""
         if not 1 <= percent <= 99:
             raise Problem(
-                f"slow {component}: expected a percentage from 1 to 99, found {percent}; freeze stops it wholly"
+                f"slow {component}: expected a percentage from 1 to 99, found {percent}; "
+                "freeze stops it wholly"
             )
         where = self._machine(machine)
         pid = where.pid_of(component)
@@ -87,7 +90,8 @@ class Harm:
     def delay_watches(self, seconds: float) -> None:
         """What the API server tells pods by watches arrives so much later; everything else goes on as ever.
 
-        Holds for connections that pods make from now on; restart the pod to be sure of all of its connections.
+        Holds for connections that pods make from now on; restart the pod to be sure of all of its
+        connections.
         """
         control = native.control(self.places)
         pair = self.places.certificates / "kube-apiserver"
@@ -95,8 +99,8 @@ class Harm:
         control.start(
             "watch-delay",
             [
-                sys.executable, "-I", str(PACKAGE / "watch_delay.py"), str(DELAYED_PORT), str(API_PORT), str(seconds),
-                f"{pair}.crt", f"{pair}.key", str(self.places.certificates / "ca.crt"),
+                sys.executable, "-I", str(PACKAGE / "watch_delay.py"), str(DELAYED_PORT), str(API_PORT),
+                str(seconds), f"{pair}.crt", f"{pair}.key", str(self.places.certificates / "ca.crt"),
             ],
         )  # fmt: skip
         until(

@@ -1,9 +1,11 @@
-"""Images without Docker: buildah on a base that mmdebstrap makes from Debian packages. Kept outside the checkout."""
+"""Images without Docker: buildah on a base that mmdebstrap makes from Debian packages. Kept outside the
+checkout."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -73,13 +75,12 @@ def _default_base() -> str:
 
 def _base() -> None:
     """Debian with Python, once per month and package list: as good as a pinned image, without a registry."""
-    content = f'FROM scratch\nADD base.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8\nCMD ["sleep", "infinity"]\n'
-    key = hashlib.sha256(repr((SOURCES, PACKAGES, LEAVE_OUT, content)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((SOURCES, PACKAGES, LEAVE_OUT)).encode()).hexdigest()[:16]
     folder = cache() / "images" / f"base-{key}"
     if not (folder / "base.tar").exists():
         say(f"making a Debian {SUITE} base with {PACKAGES} (once; kept in {folder})")
         _bootstrap(folder)
-    (folder / "Dockerfile").write_text(content)
+    shutil.copy(PACKAGE / "servers" / "base.Dockerfile", folder / "Dockerfile")
     _bud(folder, "", BASE, {})
 
 
@@ -93,7 +94,8 @@ def _bootstrap(folder: Path) -> None:
 
 
 def _bud(folder: Path, target: str, tag: str, arguments: dict[str, str]) -> None:
-    """Build with the host's network and the certificates that the host trusts; neither becomes part of the image."""
+    """Build with the host's network and the certificates that the host trusts; neither becomes part of the
+    image."""
     command = [
         "bud",
         "--quiet",
@@ -130,7 +132,8 @@ def _archive(tag: str) -> Path:
 
 
 def _run_buildah(*arguments: str) -> str:
-    """With a storage of its own, and in a mount namespace of its own, so that no mount outlives the command."""
+    """With a storage of its own, and in a mount namespace of its own, so that no mount outlives the
+    command."""
     storage = cache() / "images" / "storage"
     with tempfile.TemporaryDirectory(dir=cache(), prefix=".buildah-") as running:
         namespace = ["unshare", "--mount", "--propagation", "private", "--"]

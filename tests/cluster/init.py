@@ -1,12 +1,15 @@
 """The first process of a machine: makes its namespaces, starts its components, buries its dead.
 
-A machine is a set of namespaces (processes, mounts, network, host name). When this process is killed, the kernel
+A machine is a set of namespaces (processes, mounts, network, host name). When this process is killed, the
+kernel
 kills every process of the machine and takes its mounts and network interfaces with them: nothing can be left.
-Runs as a script of its own, with the standard library only: ``init.py HOSTNAME SOCKET``. Prints its process id, as
+Runs as a script of its own, with the standard library only: ``init.py HOSTNAME SOCKET``. Prints its process
+id, as
 the host sees it, when the machine is ready.
 
 One request per connection on SOCKET, one JSON object each way:
-``{"do": "start", "name", "argv", "environment", "log"}`` (a descriptor that comes along takes the place of the
+``{"do": "start", "name", "argv", "environment", "log"}`` (a descriptor that comes along takes the place of
+the
 argument ``@descriptor``) · ``{"do": "signal", "name", "number"}`` ·
 ``{"do": "list"}`` → ``{"components": {name: {"pid", "ended"}}}``; ``{"error"}`` when it cannot be done.
 """
@@ -67,7 +70,8 @@ def become_machine(hostname: str, folder: Path) -> None:
 
 
 def _own_folders(folder: Path) -> None:
-    """What programs write below /var/lib and /var/log stays in the machine's folder; the clusters' files stay visible."""
+    """What programs write below /var/lib and /var/log stays in the machine's folder; the clusters' files
+    stay visible."""
     clusters = folder.parent.parent
     inside = folder / "var" / "lib" / clusters.name
     inside.mkdir(parents=True, exist_ok=True)

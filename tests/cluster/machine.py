@@ -97,7 +97,8 @@ class Machine:
         return {name: state["ended"] for name, state in self._ask({"do": "list"})["components"].items()}
 
     def pid_of(self, component: str) -> int:
-        """The process id of a running program, as the machine sees it. Raises ``Problem`` if it does not run."""
+        """The process id of a running program, as the machine sees it. Raises ``Problem`` if it does not
+        run."""
         state = self._ask({"do": "list"})["components"].get(component)
         if state is None or state["ended"] is not None:
             raise Problem(f"{component} does not run on machine {self.name}; start it again first")

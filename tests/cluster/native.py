@@ -30,7 +30,8 @@ REMEDY = "python3 tools/setup cluster installs what is missing on Debian"
 
 @dataclass(frozen=True)
 class Shape:
-    """What a cluster is made of. Without nodes it is an API server and its controllers: enough for manifests."""
+    """What a cluster is made of. Without nodes it is an API server and its controllers: enough for
+    manifests."""
 
     nodes: int = 1
 

@@ -1,6 +1,7 @@
 """The network of the cluster: a switch on the control machine, a cable to each node, and nothing else.
 
-Every address comes from 198.18.0.0/15, which is set aside for tests (RFC 2544). No machine has a way out, and the
+Every address comes from 198.18.0.0/15, which is set aside for tests (RFC 2544). No machine has a way out,
+and the
 host has no way in but the relay: its own addresses, routes and firewall stay as they are.
 """
 

@@ -157,7 +157,8 @@ class Node:
 
 
 def _pod_network(number: int) -> dict[str, Any]:
-    """Each pod has a cable of its own to its node, which routes: no bridge, and no masquerade, as nothing goes out."""
+    """Each pod has a cable of its own to its node, which routes: no bridge, and no masquerade, as nothing
+    goes out."""
     addresses = {
         "type": "host-local",
         "ranges": [[{"subnet": network.pod_range(number)}]],
@@ -188,8 +189,10 @@ version = 2
 root = "{root}"
 state = "/run/containerd"
 disabled_plugins = [
-  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
-  "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp",
+  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt",
+  "io.containerd.tracing.processor.v1.otlp",
 ]
 [grpc]
   address = "/run/containerd/containerd.sock"

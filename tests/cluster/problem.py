@@ -6,7 +6,8 @@ import sys
 
 
 class Problem(Exception):
-    """The cluster cannot go on; ``str()`` names the thing, what was expected, what was found and the remedy."""
+    """The cluster cannot go on; ``str()`` names the thing, what was expected, what was found and the
+    remedy."""
 
 
 def say(line: str) -> None:

@@ -1,6 +1,7 @@
 """The one way into the cluster's network: a port on the host's loopback, carried to the API server.
 
-The listening socket is made on the host's network and kept while the process moves into the control machine's: so
+The listening socket is made on the host's network and kept while the process moves into the control
+machine's: so
 nothing is routed, and no address of the cluster is ever seen on the host. Runs as a script inside the control
 machine: ``relay.py LISTENING_DESCRIPTOR HOST PORT``.
 """

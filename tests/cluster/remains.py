@@ -29,7 +29,8 @@ def alone(places: Places) -> Iterator[None]:
             lock.bind(name)
         except OSError as error:
             raise Problem(
-                f"cluster {places.name} is being brought up or down by process {_holder(name)}; wait for it, or end it"
+                f"cluster {places.name} is being brought up or down by process {_holder(name)}; "
+                "wait for it, or end it"
             ) from error
         lock.listen(8)
         yield

@@ -1,4 +1,5 @@
-"""The suite from beginning to end: a cluster, its images, pytest, and away with it; how long each part took."""
+"""The suite from beginning to end: a cluster, its images, pytest, and away with it; how long each part
+took."""
 
 from __future__ import annotations
 

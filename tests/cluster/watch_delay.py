@@ -1,6 +1,8 @@
-"""A detour to the API server on which watches arrive late: whatever it answers on a connection that asked to watch.
+"""A detour to the API server on which watches arrive late: whatever it answers on a connection that asked to
+watch.
 
-Speaks HTTP/1.1 over TLS on both sides and carries bytes; callers prove themselves by tokens, which pass through.
+Speaks HTTP/1.1 over TLS on both sides and carries bytes; callers prove themselves by tokens, which pass
+through.
 ``watch_delay.py PORT API_PORT SECONDS CERTIFICATE KEY AUTHORITY``, inside the control machine.
 """
 

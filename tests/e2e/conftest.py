@@ -40,9 +40,10 @@ def pytest_sessionstart() -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
     """Look around while what failed is still there."""
     report = yield
-    if report.when == "call" and report.failed and (target := getattr(item, "funcargs", {}).get("target")):
+    used: dict[str, Any] = getattr(item, "funcargs", {})
+    if report.when == "call" and report.failed and (target := used.get("target")):
         folder = FAILURES / "".join(c if c.isalnum() else "-" for c in item.name)[:80]
-        namespaces = [item.funcargs["namespace"]] if "namespace" in item.funcargs else []
+        namespaces = [used[name] for name in ("namespace", "shared_namespace") if name in used]
         collect(target, namespaces, folder)
         report.sections.append(("the cluster", f"descriptions, events and logs are in {folder}"))
     return report

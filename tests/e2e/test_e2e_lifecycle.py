@@ -1,4 +1,5 @@
-"""A cluster comes, stays untouched by a second bring-up, and goes without a trace, whatever happened to it."""
+"""A cluster comes, stays untouched by a second bring-up, and goes without a trace, whatever happened to
+it."""
 
 from __future__ import annotations
 

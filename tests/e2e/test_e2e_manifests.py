@@ -51,7 +51,8 @@ def test_what_the_label_refuses_the_server_refuses_in_words_for_people(
 
 
 def _speaks(manifest: Labelled, errors: str, crd: dict[str, Any]) -> bool:
-    """A rule of ours in our own words; Kubernetes' own rules at least name the field, where they are about ours."""
+    """A rule of ours in our own words; Kubernetes' own rules at least name the field, where they are about
+    ours."""
     if manifest.by == "cel":
         return any(message in errors for message in _messages(crd))
     if manifest.by == "metadata":

@@ -1,4 +1,5 @@
-"""A pod from each image starts under Pod Security ``restricted`` with a read-only root, and finds API and DNS."""
+"""A pod from each image starts under Pod Security ``restricted`` with a read-only root, and finds API and
+DNS."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ ASK_THE_API = """
 import json, ssl, sys, urllib.request
 here = "/var/run/secrets/kubernetes.io/serviceaccount/"
 token = open(here + "token").read()
-request = urllib.request.Request("https://kubernetes.default.svc/api", headers={"Authorization": "Bearer " + token})
+request = urllib.request.Request("https://kubernetes.default.svc/api", headers={"Authorization": "Bearer " +
+token})
 trust = ssl.create_default_context(cafile=here + "ca.crt")
 print(json.load(urllib.request.urlopen(request, context=trust, timeout=20))["kind"])
 """
@@ -73,7 +75,7 @@ def test_mariadb_answers_to_a_pod_that_knows_its_name(kubectl: Kubectl, namespac
         "deadline = time.monotonic() + 50\n"
         "while True:\n"
         "    try:\n"
-        "        database = pymysql.connect(host='db', user='nice', password='only-for-tests', database='nice')\n"
+        "        database = pymysql.connect(host='db', user='nice', password='only-for-tests', db='nice')\n"
         "        break\n"
         "    except pymysql.OperationalError:\n"
         "        if time.monotonic() > deadline: raise\n"

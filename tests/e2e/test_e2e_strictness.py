@@ -1,4 +1,5 @@
-"""The cluster is as strict as a good one: rights decide, a node touches only its own, every call is on record."""
+"""The cluster is as strict as a good one: rights decide, a node touches only its own, every call is on
+record."""
 
 from __future__ import annotations
 

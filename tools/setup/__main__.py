@@ -4,7 +4,8 @@ Needs Python ≥ 3.11 and nothing else (no pip, no venv, no package of ours): it
 lets uv install the locked dependencies into ``.venv``. Says nothing when there is nothing to do.
 
 ``run``: what the product needs. ``dev``: also linters, types and tests. ``test``: also the programs that the
-tests start (a MariaDB server, Chromium). ``cluster``: instead of these, what the test cluster is made of. ``lock``:
+tests start (a MariaDB server, Chromium). ``cluster``: instead of these, what the test cluster is made of.
+``lock``:
 installs nothing, says whether ``uv.lock`` fits the ``pyproject.toml`` files.
 """
 
@@ -43,7 +44,8 @@ def prepare(level: str) -> None:
 
 
 def _has_a_cluster() -> bool:
-    """Whether the tests will use a cluster that is given, or a Docker engine, and need no machines of their own."""
+    """Whether the tests will use a cluster that is given, or a Docker engine, and need no machines of their
+    own."""
     return bool(os.environ.get("NICE_E2E_CONTEXT") or shutil.which("docker"))
 
 
