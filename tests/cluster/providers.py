@@ -66,7 +66,8 @@ def opened(name: str, nodes: int) -> Iterator[Target]:
     say(f"using {choice.why}")
     match choice.provider:
         case Provider.OWN:
-            yield _own()
+            with _own() as target:
+                yield target
         case Provider.KIND:
             with _kind(name) as target:
                 yield target
@@ -75,18 +76,33 @@ def opened(name: str, nodes: int) -> Iterator[Target]:
                 yield target
 
 
-def _own() -> Target:
-    """Refuses a cluster that has our resources already: the suite would replace them."""
+@contextmanager
+def _own() -> Iterator[Target]:
+    """Works on a copy of the one context, so that nothing but it can be reached and no file of yours is
+    touched.
+
+    Refuses a cluster that has our resources already: the suite would replace them.
+    """
     binaries.build_missing((binaries.KUBERNETES,))
-    context = os.environ["NICE_E2E_CONTEXT"]
-    kubectl = Kubectl(binaries.program("kubectl"), Path(os.environ["KUBECONFIG"]), context)
+    context, kubeconfig = os.environ["NICE_E2E_CONTEXT"], os.environ["KUBECONFIG"]
+    program = str(binaries.program("kubectl"))
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "kubeconfig"
+        copy.touch(mode=0o600)
+        one = ["--raw", "--minify", "--flatten", f"--kubeconfig={kubeconfig}", f"--context={context}"]
+        copy.write_text(_call(program, "config", "view", *one))
+        kubectl = Kubectl(Path(program), copy, context)
+        _refuse_if_present(kubectl)
+        yield Target(Provider.OWN, kubectl, image_prefix=os.environ.get("NICE_E2E_IMAGES", ""))
+
+
+def _refuse_if_present(kubectl: Kubectl) -> None:
     known = kubectl("get", "customresourcedefinitions", "-o", "name")
     if present := [crd for crd in CRDS if crd in known]:
         raise Problem(
-            f"context {context} has {', '.join(present)} already; the suite would replace it. "
+            f"context {kubectl.context} has {', '.join(present)} already; the suite would replace it. "
             "Name a cluster without Nice Commander."
         )
-    return Target(Provider.OWN, kubectl, image_prefix=os.environ.get("NICE_E2E_IMAGES", ""))
 
 
 @contextmanager
@@ -123,7 +139,8 @@ def _kind(name: str) -> Iterator[Target]:
             _call(str(kind), "delete", "cluster", *common)
 
 
-def _call(*command: str) -> None:
+def _call(*command: str) -> str:
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise Problem(f"`{' '.join(command)}` failed: {answer.stderr.strip()[-2000:]}")
+    return answer.stdout
