@@ -72,7 +72,7 @@ HARMS = (
 
 
 def _e2e(places: Places, wanted: argparse.Namespace) -> int:
-    return suite.run(places.name, wanted.nodes, wanted.rest)
+    return suite.run(places.name, wanted.nodes, wanted.others)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -104,14 +104,17 @@ def _arguments() -> argparse.ArgumentParser:
     )
     e2e = verb("e2e", _e2e, "cluster, images, suite, away; further arguments go to pytest")
     e2e.add_argument("--nodes", type=int, default=2)
-    e2e.add_argument("rest", nargs=argparse.REMAINDER)
     return parser
 
 
 def main() -> int:
     """Exit code 0, that of the suite, or 1 with a remedy."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was begun is cleaned up
-    wanted = _arguments().parse_args()
+    parser = _arguments()
+    wanted, others = parser.parse_known_args()
+    if others and wanted.run is not _e2e:
+        parser.error(f"unknown arguments: {' '.join(others)}")
+    wanted.others = others
     try:
         run: Run = wanted.run
         return run(Places.of(wanted.name), wanted)
