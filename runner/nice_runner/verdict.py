@@ -15,6 +15,13 @@ MAX_REPORT = 8 * MAX_RESULT
 """Bytes of a report that are kept for reading: a result with every character escaped, and its envelope."""
 
 
+MAX_MESSAGE = 8193
+"""Characters of an error's message, and of its type and reason MAX_NAME: a task that writes its report itself
+shall not make one that is too long to be sent."""
+
+MAX_NAME = 256
+
+
 class Cause(StrEnum):
     """Why a run was stopped. The first one holds."""
 
@@ -120,9 +127,13 @@ def _python_ended(ending: Ending, code: int) -> Verdict:
     if "result" in report:
         return _result(str(report["result"]).encode("utf-8", "surrogatepass"))
     error = report["error"]
-    return Verdict(
-        "failed", str(error["reason"])[:256], str(error["message"]), None, str(error["type"])[:256]
-    )
+    reason, kind = _sendable(error["reason"], MAX_NAME), _sendable(error["type"], MAX_NAME)
+    return Verdict("failed", reason, _sendable(error["message"], MAX_MESSAGE), None, kind)
+
+
+def _sendable(value: Any, limit: int) -> str:
+    """As a text that UTF-8 has: a file name's stray bytes are lone surrogates in Python, here ``\\udcff``."""
+    return str(value)[:limit].encode("utf-8", "backslashreplace").decode()[:limit]
 
 
 def _read_report(ending: Ending) -> dict[str, Any] | None:
@@ -141,10 +152,20 @@ def _result(text: bytes) -> Verdict:
         return _too_large(len(text))
     try:
         decoded = text.decode()
-        json.loads(decoded, parse_constant=_refuse_constant, parse_int=str, parse_float=str)
+        value = json.loads(decoded, parse_constant=_refuse_constant, parse_int=str, parse_float=str)
+        if "\\u" in decoded:
+            _refuse_lone_surrogates(value)
     except (ValueError, RecursionError) as error:
         return Verdict("failed", "ResultNotJson", f"what it gave as its result is not JSON: {error}")
     return Verdict("succeeded", "Completed", result=decoded)
+
+
+def _refuse_lone_surrogates(value: Any) -> None:
+    """JSON can escape half a character, which no answer in UTF-8 could then show."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text in it has a lone surrogate, which is not a character") from None
 
 
 def _refuse_constant(name: str) -> None:

@@ -18,6 +18,7 @@ from tests.support.api import ApiServer, api_server, returns
 
 SAFE = {"GET", "HEAD"}
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
+FORM = "application/x-www-form-urlencoded"
 STREAMS = {("GET", "/api/v1/events")}
 """Answers that never end by themselves."""
 
@@ -93,6 +94,17 @@ async def test_a_compressed_body_is_refused_before_it_is_unpacked(api: ApiServer
     headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
     answer = await api.post("/api/v1/tasks/default/job/runs", data=b"\x1f\x8b" + b"\0" * 100, headers=headers)
     assert answer.status == 415
+
+
+async def test_no_form_and_no_query_however_broken_is_a_fault_of_ours(api: ApiServer) -> None:
+    await api.define("job")
+    for address in ("/ui/tasks/default/job/runs", f"/ui/runs/{UNKNOWN}/cancel", f"/ui/runs/{UNKNOWN}/retry"):
+        for kind in (FORM, f"{FORM}; charset=nonsense", "multipart/form-data; boundary=x"):
+            for body in (b"", b"\xff", b"payload=%ff%00", b"&=&&", b"payload=" + b"[" * 100_000):
+                answer = await api.post(address, data=body, headers={"Content-Type": kind})
+                assert answer.status < 500, (address, kind, body[:20])
+    for number in ("--5", "-", "%C2%B2", "1e9", "9" * 40, "%00"):
+        assert (await api.get(f"/api/v1/runs?limit={number}")).status == 400, number
 
 
 async def test_methods_that_do_nothing_are_405_with_the_ones_that_do(api: ApiServer) -> None:

@@ -54,11 +54,13 @@ async def test_a_run_goes_from_request_to_result(engine: Harness) -> None:
 
 async def test_no_worker_is_given_more_than_it_asked_for(engine: Harness) -> None:
     worker = await engine.worker(slots=8)
-    await worker.credit(2)
     task = await engine.task()
     for _ in range(5):
         await engine.request(task)
+    await worker.credit(2)
     first, second = await worker.expect(Assign), await worker.expect(Assign)
+    unclaimed = [run for run in await engine.runs(task) if run.epoch == 0]
+    assert len(unclaimed) == 3
     await worker.begin(first)
     await worker.finish(first)
     assert not worker.unread(Assign)

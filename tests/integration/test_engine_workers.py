@@ -258,3 +258,37 @@ async def test_workers_are_listed_with_what_they_hold(engine: Harness) -> None:
 async def test_an_unknown_worker_cannot_be_drained(engine: Harness) -> None:
     with pytest.raises(NotFound):
         engine.engine.workers.drain(SessionId(UUID(int=7)))
+
+
+async def test_an_interruption_uses_up_no_attempt(engine: Harness) -> None:
+    worker = await engine.worker("first")
+    retry = {"maxAttempts": 2, "backoff": {"initialSeconds": 300, "jitterPercent": 0}}
+    run = await assigned(engine, worker, retry=retry)
+    await worker.begin(run)
+    await worker.draining()
+    await worker.finish(run, "failed", interrupted=True, reason="Interrupted")
+    second = await engine.worker("second")
+    await second.credit(2)
+    for state in (RunState.QUEUED, RunState.FAILED):
+        again = await second.expect(Assign)
+        await second.begin(again)
+        await second.finish(again, "failed", reason="ExitCode", exit_code=1)
+        assert (await engine.engine.runs.get(UUID(run.run))).state is state
+        engine.advance(601)  # the longest backoff
+
+
+async def test_a_worker_that_connects_during_a_drain_is_drained_too(engine: Harness) -> None:
+    assert await engine.engine.drain(5)
+    late = await engine.worker("late")
+    await late.expect(Drain)
+
+
+async def test_a_heartbeat_renews_no_run_of_another_worker(engine: Harness) -> None:
+    holder, other = await engine.worker("holder"), await engine.worker("other")
+    run = await assigned(engine, holder)
+    await holder.begin(run)
+    before = (await engine.engine.runs.get(UUID(run.run))).lease_until
+    engine.advance(3)
+    answer = await other.heartbeat(run)
+    assert [ref.run for ref in answer.lost] == [run.run]
+    assert (await engine.engine.runs.get(UUID(run.run))).lease_until == before

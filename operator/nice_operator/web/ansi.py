@@ -64,7 +64,8 @@ class Segment:
     style: Style
 
 
-_OPEN = re.compile(r"(?:\x1b[\[\]PX^_]|[\x90\x98\x9b\x9d\x9e\x9f])[^\x07\x1b\x9c\n]*\Z")
+_OPEN = re.compile(r"\x1b[\[\]PX^_]|[\x90\x98\x9b\x9d\x9e\x9f]")
+_ENDS = "\x07\x9c\n"
 
 
 def open_sequence(text: str) -> str:
@@ -72,7 +73,8 @@ def open_sequence(text: str) -> str:
 
     Put before the line's next part, it makes the rest of the sequence what it is.
     """
-    found = _OPEN.search(text)
+    begin = max(max(text.rfind(end) for end in _ENDS) + 1, text.rfind("\x1b"))
+    found = _OPEN.search(text, max(begin, 0))  # nothing before it can reach the end of the text
     if found is None or _ESCAPE.match(text, found.start())["final"]:  # type: ignore[index]
         return ""
     return found.group()[:2] if found.group()[0] == "\x1b" else found.group()[0]

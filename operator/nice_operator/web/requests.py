@@ -59,7 +59,7 @@ def integer(request: web.Request, name: str, default: int, low: int, high: int) 
     text = request.query.get(name)
     if text is None or text == "":
         return default
-    if not (text.isascii() and text.lstrip("-").isdigit() and len(text) <= 20):
+    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 20):
         raise InvalidInput(f"{name} must be a whole number between {low} and {high}, but is {text[:40]!r}")
     return min(max(int(text), low), high)
 

@@ -7,6 +7,7 @@ errors are ``{"statusCode", "error", "message"}``. A string is ``text/plain`` he
 from __future__ import annotations
 
 import json
+import re
 
 from aiohttp import web
 
@@ -31,6 +32,8 @@ _STATUS = {
     RunState.SKIPPED: 409,
     RunState.MISSED: 409,
 }
+_HALF = re.compile("[\ud800-\udfff]")
+"""Lone surrogates, which UTF-8 does not have: such a text stays the JSON that it came as."""
 _WAIT_SECONDS = 15.0
 """How long one wait for the run's end lasts before we look whether the caller is still there."""
 _NO_CACHE = {"Cache-Control": "no-cache"}
@@ -94,20 +97,21 @@ async def _end_of(request: web.Request, engine: Engine, run: Run) -> Run:
 
 def _answer(run: Run) -> web.Response:
     if run.state is RunState.SUCCEEDED:
-        return _result(run.result or "null")
+        return result_answer(run.result or "null")
     status = _STATUS.get(run.state, 503)
     details = {"run": str(run.blocked_by or run.id), "state": run.state.value}
     refusal = Refusal(status, run.message or run.reason, details)
     return json_response(refusal.document(), status=status, headers=_NO_CACHE)
 
 
-def _result(text: str) -> web.Response:
+def result_answer(text: str) -> web.Response:
+    """The result (JSON text) as node-workman gave it."""
     value = json.loads(text) if text[:1] in ('"', "n") else ...
     if value is None or value == "":
         response = web.Response(headers=_NO_CACHE)
         response[NO_CONTENT_TYPE] = True
         return response
-    if isinstance(value, str):
+    if isinstance(value, str) and not _HALF.search(value):
         return web.Response(text=value, headers=_NO_CACHE, content_type="text/plain", charset="utf-8")
     return web.Response(text=text, headers=_NO_CACHE, content_type="application/json", charset="utf-8")
 

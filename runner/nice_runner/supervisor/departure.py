@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 SETTLE_SECONDS = 5.0
 """How long a leaving worker waits for the operator to take its last reports."""
 
+KEEP_REPORTS_SECONDS = 86400.0
+"""How long a worker that was left alone keeps reports that no operator has taken yet."""
+
 LAST_GRACE = 2.0
 """Seconds that runs get for their own end when the worker was told to leave at once."""
 
@@ -69,6 +72,8 @@ class Departure:
         now = self._clock()
         if self._worker.connected:
             self._last_connected = now
+        elif self._worker.draining or now - self._last_connected > self._patience.alone:
+            self._worker.give_up_starts()
         if self._worker.fenced:
             for attempt in self._worker.attempts:
                 attempt.discard()
@@ -91,4 +96,5 @@ class Departure:
             return True
         if worker.draining:
             return not worker.attempts or now - self._idle_since > SETTLE_SECONDS
-        return now - max(self._last_connected, self._idle_since) > self._patience.alone
+        alone = max(self._patience.alone, KEEP_REPORTS_SECONDS) if worker.attempts else self._patience.alone
+        return now - max(self._last_connected, self._idle_since) > alone

@@ -30,7 +30,7 @@ from nice_protocol.messages import (
 )
 from nice_protocol.version import SUPPORTED
 from nice_runner.host import measure_host
-from nice_runner.supervisor.attempt import Attempt, Tools
+from nice_runner.supervisor.attempt import Attempt, Phase, Tools
 from nice_runner.supervisor.trust import Trust
 
 logger = logging.getLogger(__name__)
@@ -152,6 +152,12 @@ class Worker:
         for attempt in self.attempts:
             if attempt.assign.stop_on_lost_lease and self._trust.over(attempt.assign.grace, now):
                 attempt.lose()
+
+    def give_up_starts(self) -> None:
+        """Let go of runs whose start nobody will answer: none of their code ran, others may start them."""
+        for attempt in self.attempts:
+            if attempt.phase is Phase.STARTING:
+                attempt.discard()
 
     def show_unfinished_lines(self) -> None:
         """Send lines without an end as far as they came. To be called about once a second."""

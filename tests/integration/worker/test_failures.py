@@ -178,3 +178,31 @@ async def test_a_child_that_returns_from_run_does_not_report_in_its_parents_plac
         "    os.waitpid(pid, 0)\n    return 'parent'"
     )
     assert (await operator.finished(record)).result == '"parent"'
+
+
+async def test_an_error_with_a_byte_that_is_no_character_is_told_and_harms_no_other_run(
+    operator: FakeOperator, worker: WorkerProcess
+) -> None:
+    beside = await operator.command("sh", "-c", "echo up; sleep 1; echo done")
+    await operator.said(beside, "up\n")
+    record = await operator.python(
+        "def run(p): raise FileNotFoundError(b'caf\\xe9'.decode('utf-8', 'surrogateescape'))"
+    )
+    finish = await operator.finished(record)
+    assert (finish.state, finish.message) == ("failed", "caf\\udce9")
+    assert (await operator.finished(beside)).state == "succeeded"
+    assert operator.connections == 1
+
+
+async def test_a_report_that_is_too_long_to_be_sent_is_cut_and_its_run_ends(
+    operator: FakeOperator, worker: WorkerProcess
+) -> None:
+    record = await operator.python(
+        "import json, os\ndef run(p):\n"
+        "    text = json.dumps({'error': {'reason': 'r', 'type': 't', 'message': 'm' * 3000000}}).encode()\n"
+        "    while text: text = text[os.write(3, text):]\n"
+        "    os._exit(1)"
+    )
+    finish = await operator.finished(record)
+    assert finish.state == "failed"
+    assert finish.message.startswith("mmm")

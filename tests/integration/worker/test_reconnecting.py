@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -198,6 +199,43 @@ async def test_a_worker_that_is_left_alone_waits_for_its_runs(
     assert worker.process.poll() is None
     await operator.start()
     assert (await operator.finished(record)).state == "succeeded"
+
+
+async def test_a_start_that_nobody_answers_keeps_no_worker_alive(
+    operator: FakeOperator, start_worker: StartWorker
+) -> None:
+    worker = start_worker(NICE_ALONE_SECONDS="0.5")
+    operator.behaviour.start = False
+    record = await operator.python("def run(p): print('ran')")
+    await operator.until(lambda: bool(record.starts), "start")
+    await operator.stop()
+    assert await worker.ended() == 0
+
+
+async def test_a_worker_told_to_leave_without_an_operator_waits_for_no_start(
+    operator: FakeOperator, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    operator.behaviour.start = False
+    record = await operator.python("def run(p): print('ran')")
+    await operator.until(lambda: bool(record.starts), "start")
+    await operator.stop()
+    worker.signal(signal.SIGTERM)
+    assert await worker.ended() == 0
+
+
+async def test_a_worker_that_is_left_alone_keeps_what_nobody_has_taken(
+    operator: FakeOperator, start_worker: StartWorker
+) -> None:
+    worker = start_worker(NICE_ALONE_SECONDS="0.2")
+    record = await operator.command("sh", "-c", "echo up; sleep 0.5; echo 7 >&$NICE_RESULT_FD")
+    await operator.said(record, "up\n")
+    await operator.stop()
+    await until(lambda: not any("sleep" in name for name in _names(worker)), "the end of the run")
+    with pytest.raises(subprocess.TimeoutExpired):
+        await worker.ended(3)  # many times the patience of one that has nothing to tell
+    await operator.start()
+    assert (await operator.finished(record)).result == "7"
 
 
 def _names(worker: WorkerProcess) -> list[str]:

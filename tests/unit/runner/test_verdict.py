@@ -7,6 +7,7 @@ import json
 import pytest
 
 from nice_runner.verdict import Cause, Ending, judge
+from nice_runner.zygote.results import ResultRefused, encode_result
 
 
 def _report(**fields: object) -> bytes:
@@ -69,3 +70,34 @@ def test_a_result_beyond_a_mebibyte_says_its_size() -> None:
     verdict = judge(Ending(code=0, report=b"1" * 9, report_size=2_000_000), program=True, timeout=1)
     assert verdict.reason == "ResultTooLarge"
     assert "2000000 bytes" in verdict.message
+
+
+def test_half_a_character_is_no_result_whoever_wrote_it() -> None:
+    written = b'["\\ud800"]'
+    by_program = judge(Ending(code=0, report=written, report_size=len(written)), program=True, timeout=1)
+    by_python = judge(Ending(code=0, report=_report(result=written.decode())), program=False, timeout=1)
+    assert by_program.reason == by_python.reason == "ResultNotJson"
+    assert "lone surrogate" in by_program.message
+    whole = b'"\\ud83d\\ude00"'
+    assert judge(Ending(code=0, report=whole), program=True, timeout=1).result == whole.decode()
+
+
+def test_an_error_is_told_in_characters_that_can_be_sent_and_within_what_a_message_takes() -> None:
+    error = {"reason": "r\udcff", "type": "t\udcff" * 9999, "message": "\udcff" * 7_000_000}
+    verdict = judge(Ending(code=1, report=_report(error=error)), program=False, timeout=1)
+    assert verdict.reason == "r\\udcff"
+    assert verdict.message.startswith("\\udcff\\udcff")
+    assert len(verdict.message.encode()) < 64 * 1024
+    assert len(verdict.error_type.encode()) <= 256
+
+
+def test_a_report_that_a_task_wrote_itself_is_held_to_the_same_limit() -> None:
+    report = _report(result="1" * 1_048_577)
+    verdict = judge(Ending(code=0, report=report, report_size=len(report)), program=False, timeout=1)
+    assert (verdict.reason, verdict.result) == ("ResultTooLarge", None)
+
+
+def test_the_runner_itself_refuses_what_is_too_large_by_one_byte() -> None:
+    assert len(encode_result("x" * 1_048_574)) == 1_048_576
+    with pytest.raises(ResultRefused, match="1048577 bytes"):
+        encode_result("x" * 1_048_575)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nice_operator.web.ansi import PLAIN, Style, collapse_returns, parse, strip_escapes
+from nice_operator.web.ansi import PLAIN, Style, collapse_returns, open_sequence, parse, strip_escapes
 
 NOISE = st.text(alphabet=st.sampled_from("\x1b[]0123456789;:m?ABCJ\x07\x9b\x9d\\ab \x9c")) | st.text()
 
@@ -80,3 +82,11 @@ def test_the_style_goes_on_from_piece_to_piece(pieces: list[str]) -> None:
 def test_a_progress_bar_shows_as_it_ended() -> None:
     assert collapse_returns(" 10 %\r 50 %\r100 %") == "100 %"
     assert collapse_returns("windows line\r") == "windows line"
+
+
+@pytest.mark.parametrize("introducer", ["\x90", "\x9b", "\x9d", "\x1b]", "\x1b["])
+def test_a_line_full_of_beginnings_costs_no_more_than_its_length(introducer: str) -> None:
+    hostile = introducer * 32_000 + "\x07"
+    began = time.process_time()
+    assert open_sequence(hostile) == ""
+    assert time.process_time() - began < 1  # the square of the length took ten seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TypedDict
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -15,6 +16,7 @@ from nice_operator.web.api.tasks import task_of
 from nice_operator.web.errors import Refusal, refusal_of
 from nice_operator.web.keys import ENGINE, OPTIONS, REQUEST_ID
 from nice_operator.web.payloads import payload_of_text
+from nice_operator.web.requests import body_text
 from nice_operator.web.ui.run_page import show_run
 from nice_operator.web.ui.show import pretty_json
 from nice_operator.web.ui.task_list import show_tasks
@@ -92,8 +94,8 @@ def _refused(error: NiceError, typed: str, refusal: Refusal) -> _Shown:
 async def _fields(request: web.Request) -> dict[str, str]:
     if request.body_exists and request.content_type != _FORM:
         raise web.HTTPUnsupportedMediaType(text=f"this address takes the page's own forms ({_FORM})")
-    form = await request.post()
-    return {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
+    form = parse_qsl(await body_text(request), keep_blank_values=True)
+    return {name: value.replace("\r\n", "\n") for name, value in form}
 
 
 def _requester() -> Requester:

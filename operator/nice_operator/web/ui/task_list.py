@@ -48,7 +48,7 @@ async def show_tasks(
     """The list, with ``alert`` above it when something that was asked for here was refused."""
     context: dict[str, Any] = {
         "here": "/",
-        "groups": _groups(await request.app[ENGINE].tasks.list()),
+        "groups": groups_of(await request.app[ENGINE].tasks.list()),
         "broken": request.app[DEFINITIONS].broken(),
         "alert": alert,
         "alert_title": alert_title,
@@ -56,8 +56,13 @@ async def show_tasks(
     return page(request, "tasks.html", context, status=alert.status if alert else 200)
 
 
-def _groups(summaries: Sequence[TaskSummary]) -> tuple[Group, ...]:
+def groups_of(summaries: Sequence[TaskSummary]) -> tuple[Group, Group]:
+    """The scheduled and the manual ones, each in the order they came."""
     rows = [Row(s.task, tuple(s.last_runs)[:STRIP], s.active) for s in summaries]
-    scheduled = [row for row in rows if row.task.spec and row.task.spec.scheduled]
-    manual = [row for row in rows if row not in scheduled]
+    scheduled = [row for row in rows if _by_time(row)]
+    manual = [row for row in rows if not _by_time(row)]
     return Group("Scheduled", True, scheduled), Group("Manual", False, manual)
+
+
+def _by_time(row: Row) -> bool:
+    return row.task.spec is not None and row.task.spec.scheduled
