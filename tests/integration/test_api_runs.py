@@ -382,3 +382,10 @@ async def test_a_taskname_comes_first_at_the_root_and_the_resource_name_in_the_a
     by_root = await (await api.get(f"/api/v1/runs/{at_root.headers['Nice-Run-Id']}")).json()
 
     assert (by_root["task"], (await api.run("b"))["task"]) == ("a", "b")
+
+
+async def test_the_api_begins_with_an_index_of_addresses_that_answer(api: ApiServer) -> None:
+    places = await (await api.get("/api/v1")).json()
+
+    assert places["openapi"] == "/api/v1/openapi.json"
+    assert [(await api.get(place)).status for place in places.values()] == [200] * len(places)

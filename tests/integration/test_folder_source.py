@@ -123,6 +123,32 @@ async def test_a_new_a_changed_and_a_removed_file_are_followed(tmp_path: Path, s
         await sink.until(lambda: not sink.tasks)
 
 
+async def test_the_log_tells_what_comes_changes_goes_and_is_good_again(
+    tmp_path: Path, sink: Memory, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "nice_operator")
+    file = tmp_path / "a.yaml"
+    (tmp_path / "old.yaml").write_text(_task("old"))
+    async with _watched(tmp_path, sink) as source:
+        file.write_text(_task("a"))
+        await sink.until(lambda: "a" in sink.tasks)
+        file.write_text("nonsense")
+        await sink.until(lambda: bool(source.broken()))
+        file.write_text(_task("a", "6s"))
+        await sink.until(lambda: sink.timeout_of("a") == "6s" and not source.broken())
+        file.unlink()
+        await sink.until(lambda: "a" not in sink.tasks)
+
+    told = [record.getMessage() for record in caplog.records if record.levelname == "INFO"]
+    assert [message.split(":")[0] for message in told] == [
+        "task default/a came (a.yaml",
+        "task default/a changed (a.yaml",
+        "a.yaml is good again",
+        "task default/a is gone",
+    ]
+    assert "by run id" in told[-1]
+
+
 async def test_a_file_that_breaks_keeps_its_tasks_and_says_where(tmp_path: Path, sink: Memory) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(_task("a") + "---\n" + _task("b"))

@@ -1,11 +1,11 @@
-"""Make this checkout ready to run: ``python3 tools/setup [run|dev|test|lock]``.
+"""Make this checkout ready to run: ``python3 tools/setup [run|dev|test|cluster|lock]``.
 
 Needs Python ≥ 3.11 and nothing else (no pip, no venv, no package of ours): it finds or fetches uv, then
 lets uv install the locked dependencies into ``.venv``. Says nothing when there is nothing to do.
 
 ``run``: what the product needs. ``dev``: also linters, types and tests. ``test``: also the programs that the
-tests start (a MariaDB server, Chromium, Node). ``lock``: installs nothing, says whether ``uv.lock`` fits the
-``pyproject.toml`` files.
+tests start (a MariaDB server, Chromium, Node). ``cluster``: instead of these, what the test cluster is made
+of. ``lock``: installs nothing, says whether ``uv.lock`` fits the ``pyproject.toml`` files.
 """
 
 import sys
@@ -13,6 +13,8 @@ import sys
 if sys.version_info < (3, 8):  # noqa: UP036 - what follows does not even parse there, so this file must
     sys.exit("setup: ✗ Python 3.11 or newer is needed; make PYTHON=/path/to/python3.11 … names one")
 
+import os
+import shutil
 from pathlib import Path
 
 import console
@@ -24,7 +26,7 @@ import uv
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LEVELS = ("run", "dev", "test", "lock")
+LEVELS = ("run", "dev", "test", "cluster", "lock")
 
 
 def prepare(level: str) -> None:
@@ -38,6 +40,14 @@ def prepare(level: str) -> None:
     if level == "test":
         system.install_missing(system.read_needs(HERE / "needs.json"))
         javascript.install(ROOT / "examples" / "workman")
+    if level == "cluster" and not _has_a_cluster():
+        system.install_missing(system.read_needs(HERE / "needs-cluster.json"))
+
+
+def _has_a_cluster() -> bool:
+    """Whether the tests will use a cluster that is given, or a Docker engine, and need no machines of their
+    own."""
+    return bool(os.environ.get("NICE_E2E_CONTEXT") or shutil.which("docker"))
 
 
 def main(arguments: "list[str]") -> int:

@@ -87,5 +87,5 @@ def _by_hand(packages: list[str], why: str) -> console.Problem:
     return console.Problem(
         f"the tests need {', '.join(packages)}, which could not be installed: {why}. "
         f"Remedy: sudo apt-get update && sudo apt-get install --no-install-recommends {' '.join(packages)}; "
-        "on other systems install what tools/setup/needs.json names by their own means."
+        "on other systems install what tools/setup/needs*.json name by their own means."
     )

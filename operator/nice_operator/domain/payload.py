@@ -65,6 +65,7 @@ def _problems(error: ValidationError, field: str) -> Iterator[Problem]:
         case "maxLength" | "minLength" | "maxItems" | "minItems":
             unit = "characters" if error.validator.endswith("Length") else "items"
             words = "at most" if error.validator.startswith("max") else "at least"
-            yield Problem(place, f"must have {words} {given} {unit}, found {len(error.instance)}")
+            counted: Any = error.instance
+            yield Problem(place, f"must have {words} {given} {unit}, found {len(counted)}")
         case _:
             yield Problem(place, error.message if len(error.message) <= 300 else f"{error.message[:299]}…")

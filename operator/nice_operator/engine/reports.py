@@ -22,7 +22,6 @@ from nice_operator.ports import (
 )
 from nice_protocol.messages import Log
 
-
 EXCEPTION = "Error"
 """The worker's reason for an exception of the task's code."""
 

@@ -39,6 +39,7 @@ class Applier:
         self._told: dict[Identity, str] = {}
         self._origins: dict[Identity, str] = {}
         self._missing_since: dict[Identity, float] = {}
+        self._first = True
 
     async def recall(self) -> None:
         """Ask the sink which of its tasks came from a folder. Raises NiceError."""
@@ -56,6 +57,7 @@ class Applier:
         # A second round, because two tasks may have exchanged what only one can have.
         for task in [task for task in pending if not await self._put(task, None)]:
             await self._put(task, result)
+        self._first = False
         return result
 
     def _gone(self, catalogue: Catalogue) -> list[Identity]:
@@ -81,6 +83,11 @@ class Applier:
         except NiceError as error:
             _log.warning("task %s/%s could not be deleted, trying again: %s", *identity, error)
             return
+        _log.info(
+            "task %s/%s is gone: what it had queued is cancelled, what runs is being stopped; its runs and "
+            "their logs are kept, by run id",
+            *identity,
+        )
         self._told.pop(identity, None)
         self._origins.pop(identity, None)
 
@@ -93,9 +100,17 @@ class Applier:
             if result is not None:
                 _tell(task, error, result.problems)
             return False
+        self._say(identity, task)
         self._told[identity] = _fingerprint(task)
         self._origins[identity] = task.origin
         return True
+
+    def _say(self, identity: Identity, task: TaskDefinition) -> None:
+        """What is there at the start is no news; a stalled version is told as its file's problem."""
+        if not self._first and not task.stalled:
+            _log.info(
+                "task %s/%s %s (%s)", *identity, "changed" if identity in self._told else "came", task.origin
+            )
 
 
 def _tell(task: TaskDefinition, error: NiceError, problems: Mapping[str, list[Problem]]) -> None:

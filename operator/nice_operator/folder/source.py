@@ -125,6 +125,8 @@ class FolderSource:
         for sentence in _sentences(report):
             if sentence not in said:
                 _log.warning("%s", sentence)
+        for path in _mended(self.report, report):
+            _log.info("%s is good again", path)
         self.report = report
         if self._on_report is not None:
             self._on_report(report)
@@ -133,6 +135,12 @@ class FolderSource:
         """Sleep, but not past a stop."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
+
+
+def _mended(before: FolderReport, now: FolderReport) -> list[str]:
+    """Files that were broken and are not any more; one that is gone was not mended."""
+    was = {file.path for file in before.broken}
+    return [file.path for file in now.files if file.path in was and not file.problems]
 
 
 def _sentences(report: FolderReport) -> list[str]:

@@ -140,3 +140,19 @@ def test_a_property_may_be_called_like_a_keyword() -> None:
 
     assert check_schema(schema) == []
     assert validate_payload(schema, {"pattern": "(a+)+", "$ref": "x"}) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "words"),
+    [
+        ({"maxLength": 3}, "abcd", "must have at most 3 characters, found 4"),
+        ({"minLength": 3}, "ab", "must have at least 3 characters, found 2"),
+        ({"maxItems": 1}, [1, 2], "must have at most 1 items, found 2"),
+    ],
+)
+def test_what_is_too_long_or_too_short_is_told_with_its_bound(
+    schema: dict[str, object], value: object, words: str
+) -> None:
+    (problem,) = validate_payload(schema, value)
+
+    assert problem.message == words

@@ -12,7 +12,7 @@ from nice_operator.engine.service import Engine
 from nice_operator.web.answers import json_response
 from nice_operator.web.definitions import Definitions
 from nice_operator.web.documents import worker_document
-from nice_operator.web.keys import DEFINITIONS, ENGINE
+from nice_operator.web.keys import DEFINITIONS, ENGINE, OPTIONS
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.sse import Event, stream
 
@@ -20,6 +20,13 @@ LOOK_SECONDS = 0.5
 """How often we look at the files of definitions, which wake nobody when they break."""
 QUIET_SECONDS = 0.3
 """At most one ``change`` in this time: many runs may end in one moment."""
+
+
+async def index(request: web.Request) -> web.Response:
+    """Where to go from here."""
+    api = f"{request.app[OPTIONS].base_path}/api/v1"
+    places = {name: f"{api}/{name}" for name in ("tasks", "runs", "workers")}
+    return json_response({"openapi": f"{api}/openapi.json", **places})
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -69,6 +76,10 @@ async def _changes(engine: Engine, definitions: Definitions) -> AsyncGenerator[E
 
 
 ROUTES = (
+    Route(
+        "GET", "/api/v1", index, Access.READ,
+        Operation("Where to go from here", {200: "Addresses, by name"}),
+    ),
     Route("GET", "/healthz", healthz, Access.OPEN, Operation("The process answers", {200: "It does"})),
     Route(
         "GET", "/readyz", readyz, Access.OPEN,

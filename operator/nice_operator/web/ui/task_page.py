@@ -13,7 +13,7 @@ from nice_operator.domain.errors import Problem
 from nice_operator.domain.task import Task
 from nice_operator.ports import RunFilter
 from nice_operator.web.answers import page
-from nice_operator.web.definitions import BrokenFile
+from nice_operator.web.definitions import stalled_now, trouble_with
 from nice_operator.web.errors import Refusal
 from nice_operator.web.keys import DEFINITIONS, ENGINE
 from nice_operator.web.requests import cursor
@@ -44,7 +44,7 @@ async def show_task(
     """The page of ``task``; ``form`` and ``alert`` come from a request to run it that was refused."""
     spec = task.spec
     before = cursor(request) if request.method in ("GET", "HEAD") else None
-    engine = request.app[ENGINE]
+    engine, broken = request.app[ENGINE], request.app[DEFINITIONS].broken()
     context: dict[str, Any] = {
         "task": task,
         "spec": spec,
@@ -56,14 +56,10 @@ async def show_task(
         "fires": await engine.tasks.upcoming(task, FIRES) if spec and not spec.suspend else (),
         "clock_changes": clock_changes(task, await engine.store.now()),
         "why": (await engine.tasks.explain(task)).message,
-        "broken": _broken_files(task, request.app[DEFINITIONS].broken()),
+        "broken": trouble_with(task, broken),
+        "stalled": stalled_now(task, broken),
         "code": source_of(spec.execution) if spec else None,
         "schema": orjson.dumps(spec.payload_schema).decode() if spec and spec.payload_schema else "",
         "yaml": manifest_yaml(task),
     }
     return page(request, "task.html", context, status=status)
-
-
-def _broken_files(task: Task, broken: Sequence[BrokenFile]) -> list[BrokenFile]:
-    file = task.origin.rpartition(":")[0] or task.origin
-    return [one for one in broken if one.path == file]

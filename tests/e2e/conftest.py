@@ -1,0 +1,113 @@
+"""The cluster under test, namespaces on it that go away again, and what is kept when a test fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster import native
+from tests.cluster.collect import collect
+from tests.cluster.harm import Harm
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.places import ROOT, Places
+from tests.cluster.target import Provider, Target
+
+FAILURES = ROOT / ".cache" / "e2e"
+CRDS = ROOT / "crds"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+def pytest_sessionstart() -> None:
+    """What an earlier suite left to be looked at would be taken for this one's."""
+    shutil.rmtree(FAILURES, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Look around while what failed is still there."""
+    report = yield
+    used: dict[str, Any] = getattr(item, "funcargs", {})
+    if report.when == "call" and report.failed and (target := used.get("target")):
+        folder = FAILURES / "".join(c if c.isalnum() else "-" for c in item.name)[:80]
+        namespaces = [used[name] for name in ("namespace", "shared_namespace") if name in used]
+        collect(target, namespaces, folder)
+        report.sections.append(("the cluster", f"descriptions, events and logs are in {folder}"))
+    return report
+
+
+@pytest.fixture(scope="session")
+def target() -> Target:
+    """What ``make e2e`` made or was given; else a native cluster that is up."""
+    given = Target.from_environment(os.environ)
+    if given:
+        return given
+    places = Places.of("nice")
+    if not places.complete.exists():
+        pytest.exit("tests/e2e needs a cluster: run make e2e, or make cluster first", returncode=4)
+    return Target(Provider.NATIVE, native.kubectl(places), places.name, "localhost/nice-commander")
+
+
+@pytest.fixture(scope="session")
+def kubectl(target: Target) -> Kubectl:
+    return target.kubectl
+
+
+@pytest.fixture(scope="session")
+def crds(target: Target, kubectl: Kubectl) -> Iterator[list[dict[str, Any]]]:
+    """Both definitions, accepted and established. A cluster that is not ours is left without them."""
+    files = ["-f", str(CRDS / "nicetasks.yaml"), "-f", str(CRDS / "niceworkerpools.yaml")]
+    kubectl("apply", "--server-side", *files)
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
+    yield json.loads(kubectl("get", *files, "-o", "json"))["items"]
+    if not target.ours:
+        kubectl("delete", "--ignore-not-found", *files)
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace of its own in which Pod Security ``restricted`` is enforced."""
+    yield from _namespace(kubectl)
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(kubectl: Kubectl) -> Iterator[str]:
+    """One for all tests of a module."""
+    yield from _namespace(kubectl)
+
+
+def _namespace(kubectl: Kubectl) -> Iterator[str]:
+    name = f"nice-e2e-{secrets.token_hex(4)}"
+    metadata = {"name": name, "labels": RESTRICTED}
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def harm(target: Target) -> Harm:
+    """Harm to machines, where there are machines of ours."""
+    if target.provider is not Provider.NATIVE:
+        pytest.skip(f"a {target.provider} cluster's machines are not ours to harm")
+    return Harm(target.places)
+
+
+@pytest.fixture
+def images(target: Target) -> str:
+    """What stands before ``operator:test`` in the name of an image."""
+    if not target.image_prefix:
+        pytest.skip("this cluster has no images of ours; NICE_E2E_IMAGES names their prefix")
+    return target.image_prefix
