@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from tests.support.chaos import TASK, Account, ChaoticWorker, Scale, call, call_all, kill_workers
-from tests.support.product import Product
+from tests.support.product import Product, lasting_port
 
 FULL = Scale(workers=200, jobs=10_000, callers=400, wanted=3, between_kills=0.2, server_kills=(8, 22, 36, 50))
 SMALL = Scale(workers=30, jobs=800, callers=60, wanted=2, between_kills=0.2, server_kills=(1, 6))
@@ -42,7 +42,9 @@ async def test_each_job_ends_once_whoever_is_killed(tmp_path: Path) -> None:
     (folder / "work.yaml").write_text(MANIFEST)
     account = Account()
 
-    with Product(folder, tmp_path / "data") as product:
+    product = Product(folder, tmp_path / "data")
+    product.start(lasting_port())
+    with product:
         await _live_through(product, account)
         await _ask_for_all_again(product.base, account)
 

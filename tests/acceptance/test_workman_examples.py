@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.product import Product
+from tests.support.product import Product, lasting_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "workman"
 WITHIN = 30.0
@@ -82,7 +82,9 @@ def test_a_job_outlives_the_server_and_its_worker_brings_the_result_to_the_next_
 ) -> None:
     folder = tmp_path / "tasks"
     folder.mkdir()
-    with Product(folder, tmp_path / "data") as product, worker(product) as node:
+    product = Product(folder, tmp_path / "data")
+    product.start(lasting_port())
+    with product, worker(product) as node:
         assert node.stdout is not None
         asking = client(product, "run", "slow", '{"milliseconds": 1500}')
         _await_running(product)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,9 +19,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+LASTING_PORTS = range(20_000, 30_000)
+"""Below the ports that the kernel gives to outgoing connections: nobody else gets such a one by chance, not
+even a client that tries again and again to reach it while nobody listens."""
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 ADDRESS = re.compile(r"http://[^\s/]+:\d+")
+
+
+def lasting_port() -> int:
+    """A free port on which a server can end and start again."""
+    for port in random.sample(LASTING_PORTS, 50):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port was found")
 
 
 class Product:
@@ -37,7 +51,8 @@ class Product:
         self.base = ""
 
     def __enter__(self) -> Product:
-        self.start()
+        if self.process is None:
+            self.start()
         return self
 
     def __exit__(self, *_: object) -> None:

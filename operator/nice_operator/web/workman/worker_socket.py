@@ -49,7 +49,7 @@ async def serve_worker(request: web.Request) -> web.StreamResponse:
 
 
 def _identity(request: web.Request) -> str:
-    """Who sends results: the user that a trusted proxy names. Where nobody is asked, everybody is the same."""
+    """Who sends results: the user that a trusted proxy names. Where nobody is asked, all are the same."""
     return person_of(request).shown
 
 
