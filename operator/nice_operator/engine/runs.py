@@ -31,7 +31,7 @@ class RunService:
         self._draining = False
 
     def refuse_new(self) -> None:
-        """From now on requests are refused: this server is about to end, and nobody would be there to answer."""
+        """From now on requests are refused: this server is about to end, and nobody would answer."""
         self._draining = True
 
     async def request(self, request: RunRequest) -> Submitted:
