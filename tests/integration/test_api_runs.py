@@ -389,3 +389,9 @@ async def test_the_api_begins_with_an_index_of_addresses_that_answer(api: ApiSer
 
     assert places["openapi"] == "/api/v1/openapi.json"
     assert [(await api.get(place)).status for place in places.values()] == [200] * len(places)
+
+
+async def test_an_error_page_begins_its_sentence_with_a_capital(api: ApiServer) -> None:
+    page = await (await api.get("/ui/tasks/default/nope", headers={"Accept": "text/html"})).text()
+
+    assert '<p class="lead">There is no task' in page
