@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -301,3 +303,21 @@ async def test_a_success_whose_result_is_not_json_is_a_failure(engine: Harness, 
     ended = await engine.ended(run.id)
     assert (ended.state, ended.reason, ended.result) == (RunState.FAILED, "ResultNotJson", None)
     assert "expected a result that is JSON" in ended.message
+
+
+async def test_a_large_payload_is_checked_while_others_go_on(engine: Harness) -> None:
+    schema = {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}}
+    task = await engine.task(payloadSchema=schema)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.001)
+            turns += 1
+
+    busy = asyncio.create_task(others())
+    with pytest.raises(InvalidInput):
+        await engine.request(task, json.dumps([{"n": 1}] * 20_000 + [{"n": "one"}]))
+    busy.cancel()
+    assert turns > 10, "nothing else had a turn while the payload was checked"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
 from nice_operator.domain.errors import Conflict, Forbidden, NotFound, Unavailable
 from nice_operator.domain.ids import RunId
@@ -15,6 +16,9 @@ from nice_operator.engine.workforce import Workforce
 from nice_operator.ports import CancelResult, Clock, NewRun, RunFilter, RunPage, Store, Submitted, Wakeups
 
 __all__ = ["RunRequest", "RunService"]
+
+LARGE_PAYLOAD = 16 * 1024
+"""From so many characters on a payload is checked in a thread; below, a thread costs more than it saves."""
 
 
 class RunService:
@@ -41,13 +45,15 @@ class RunService:
         Unavailable while this server is draining.
         """
         self._may_ask()
-        return await self._submit(new_run(request))
+        return await self._submit(await _checked(len(request.payload or ""), lambda: new_run(request)))
 
     async def rerun(self, run_id: RunId, requester: Requester, payload: str | None = None) -> Submitted:
         """Run the same again with its payload or another, by the present version of its task."""
         self._may_ask()
         parent = await self.get(run_id)
-        return await self._submit(rerun_of(parent, await self._living_task(parent), payload, requester))
+        task = await self._living_task(parent)
+        size = len(parent.payload if payload is None else payload)
+        return await self._submit(await _checked(size, lambda: rerun_of(parent, task, payload, requester)))
 
     async def _living_task(self, run: Run) -> Task:
         task = await self._store.get_task_by_id(run.task_id)
@@ -123,3 +129,9 @@ class RunService:
     def _may_act(self) -> None:
         if self._settings.view_only:
             raise Forbidden("this server only shows (--view-only); it starts and stops nothing")
+
+
+async def _checked(size: int, make: Callable[[], NewRun]) -> NewRun:
+    """Checking a large payload against its schema may take a second: in a thread then, because everybody else
+    waits for this loop."""
+    return make() if size < LARGE_PAYLOAD else await asyncio.to_thread(make)
