@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from nice_operator.domain.errors import NotFound
+from nice_operator.domain.errors import NotFound, Unavailable
 from nice_operator.domain.ids import SessionId
 from nice_operator.domain.run import RunState
 from nice_operator.engine.explain import Why
@@ -218,10 +218,12 @@ async def test_draining_the_engine_waits_for_what_runs_and_starts_nothing_more(e
     worker = await engine.worker()
     run = await assigned(engine, worker)
     await worker.begin(run)
-    await worker.credit(1)
+    later = await engine.task("later")
+    queued = await engine.request(later)
     draining = asyncio.create_task(engine.engine.drain(10))
     await worker.expect(Drain)
-    queued = await engine.request(await engine.task("later"))
+    with pytest.raises(Unavailable, match="draining"):
+        await engine.request(later)
     await worker.finish(run)
     assert await draining
     assert (await engine.engine.runs.get(queued.id)).state is RunState.QUEUED
