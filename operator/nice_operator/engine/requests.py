@@ -23,7 +23,8 @@ LONGEST_KEY = 80
 class RunRequest:
     """Somebody wants ``task`` to run. ``payload`` is JSON text (None: the task's default);
     ``available_at`` in the future schedules it; ``scheduled``: it is a job for that time, which has an id to
-    take it back by and tells its worker when it was meant to be."""
+    take it back by and tells its worker when it was meant to be. ``names_payload``: a worker outside is told
+    the payload even when it is the task's own null (over HTTP the key ``options`` is never missing)."""
 
     task: Task
     payload: str | None
@@ -31,6 +32,7 @@ class RunRequest:
     idempotency_key: str | None = None
     available_at: datetime | None = None
     scheduled: bool = False
+    names_payload: bool = False
 
 
 def new_run(request: RunRequest) -> NewRun:
@@ -39,7 +41,7 @@ def new_run(request: RunRequest) -> NewRun:
     run_id = RunId(uuid7())
     kind = SCHEDULED_KEY if request.scheduled else REQUEST_KEY
     key = f"{kind}{run_id if request.idempotency_key is None else _short(request.idempotency_key)}"
-    given = request.payload is not None
+    given = request.names_payload or request.payload is not None
     return NewRun(
         run_id, request.task, key, payload, request.requester, request.available_at, payload_given=given
     )

@@ -39,9 +39,11 @@ class Calls:
         wait = self._options.unknown_name_wait.total_seconds()
         return await self._engine.jobs.task(self._options.namespace, name, wait)
 
-    async def submit(self, task: Task, payload: str | None, key: str | None = None) -> Run:
-        """Record a request."""
-        wanted = RunRequest(task, payload, self._requester, idempotency_key=key)
+    async def submit(
+        self, task: Task, payload: str | None, key: str | None = None, *, named: bool = False
+    ) -> Run:
+        """Record a request. ``named``: its worker is told ``options`` in any case."""
+        wanted = RunRequest(task, payload, self._requester, idempotency_key=key, names_payload=named)
         return (await self._engine.runs.request(wanted)).run
 
     async def end_of(self, run: Run, listening: Callable[[], bool]) -> Run:
@@ -54,11 +56,19 @@ class Calls:
                 await self._engine.clock.sleep(OUTAGE_SECONDS)
         return run
 
-    async def schedule(self, when: datetime, name: str, payload: str | None, key: str | None = None) -> Run:
-        """Record a job for a moment; a past one runs at once."""
+    async def schedule(
+        self, when: datetime, name: str, payload: str | None, key: str | None = None, *, named: bool = False
+    ) -> Run:
+        """Record a job for a moment; a past one runs at once. ``named`` as for ``submit``."""
         task = await self._engine.jobs.task_for_later(self._options.namespace, name)
         wanted = RunRequest(
-            task, payload, self._requester, idempotency_key=key, available_at=when, scheduled=True
+            task,
+            payload,
+            self._requester,
+            idempotency_key=key,
+            available_at=when,
+            scheduled=True,
+            names_payload=named,
         )
         return (await self._engine.runs.request(wanted)).run
 

@@ -38,7 +38,7 @@ async def run_task(request: web.Request) -> web.Response:
     api = calls(request)
     payload, key = await _payload(request), idempotency_key(request)
     task = await api.task(request.match_info["name"])
-    run = await api.submit(task, payload, key)
+    run = await api.submit(task, payload, key, named=True)
     return _answer(await api.end_of(run, lambda: _listening(request)))
 
 
@@ -46,7 +46,7 @@ async def schedule_task(request: web.Request) -> web.Response:
     """Keep the body as the payload of a job for a moment, and answer with the job's id."""
     payload, key = await _payload(request), idempotency_key(request)
     when = parse_when(request.match_info["when"])
-    run = await calls(request).schedule(when, request.match_info["name"], payload, key)
+    run = await calls(request).schedule(when, request.match_info["name"], payload, key, named=True)
     return _named(_json({"id": str(run.id)}), run)
 
 
