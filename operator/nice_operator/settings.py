@@ -76,27 +76,12 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
 
 def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSettings:
     problems: list[Problem] = []
-    host = found.host or environment.get("HOST") or DEFAULT_HOST
-    if not _is_loopback(host):
-        problems.append(
-            Problem(
-                "--host",
-                f"{host} is not a loopback address; the dev mode asks nobody who they are, so it listens "
-                "on localhost, 127.0.0.1 or ::1 only. Put a proxy that authenticates in front",
-            )
-        )
+    host = _read_host(found.host or environment.get("HOST") or DEFAULT_HOST, problems)
     port = _read_port(found.port or environment.get("PORT") or str(DEFAULT_PORT), problems)
-    level = environment.get("NICE_LOG_LEVEL", "info").lower()
-    if level not in LOG_LEVELS:
-        problems.append(Problem("NICE_LOG_LEVEL", f"is {level!r}; expected one of {', '.join(LOG_LEVELS)}"))
-    undeclared = environment.get("NICE_UNDECLARED_TASKS", "on").lower()
-    if undeclared not in SWITCH:
-        problems.append(Problem("NICE_UNDECLARED_TASKS", f"is {undeclared!r}; expected on or off"))
+    level = _read_level(environment.get("NICE_LOG_LEVEL", "info").lower(), problems)
+    undeclared = _read_switch(environment.get("NICE_UNDECLARED_TASKS", "on").lower(), problems)
     timeout = _read_timeout(environment.get("NICE_UNDECLARED_TIMEOUT_AFTER", "24 hours"), problems)
-    if not found.folder.is_dir():
-        problems.append(
-            Problem("DIR", f"{found.folder} is not a directory; name the folder of your NiceTasks")
-        )
+    folder = _read_folder(found.folder, problems)
     behind = read_behind(
         found.base_path,
         found.public_host,
@@ -107,7 +92,7 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
     if problems:
         raise InvalidInput("the settings cannot be used", tuple(problems))
     return DevSettings(
-        folder=found.folder.resolve(),
+        folder=folder.resolve(),
         data=found.data or Path(environment.get("NICE_DATA") or DEFAULT_DATA),
         host=host,
         port=port,
@@ -117,9 +102,39 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
         log_to_stdout=found.log_to_stdout,
         unhandled_errors=UnhandledErrors(found.unhandled_errors) if found.unhandled_errors else None,
         behind=behind,
-        undeclared_tasks=SWITCH[undeclared],
+        undeclared_tasks=undeclared,
         undeclared_timeout=timeout,
     )
+
+
+def _read_host(host: str, problems: list[Problem]) -> str:
+    if not _is_loopback(host):
+        problems.append(
+            Problem(
+                "--host",
+                f"{host} is not a loopback address; the dev mode asks nobody who they are, so it listens "
+                "on localhost, 127.0.0.1 or ::1 only. Put a proxy that authenticates in front",
+            )
+        )
+    return host
+
+
+def _read_level(level: str, problems: list[Problem]) -> str:
+    if level not in LOG_LEVELS:
+        problems.append(Problem("NICE_LOG_LEVEL", f"is {level!r}; expected one of {', '.join(LOG_LEVELS)}"))
+    return level
+
+
+def _read_switch(text: str, problems: list[Problem]) -> bool:
+    if text not in SWITCH:
+        problems.append(Problem("NICE_UNDECLARED_TASKS", f"is {text!r}; expected on or off"))
+    return SWITCH.get(text, False)
+
+
+def _read_folder(folder: Path, problems: list[Problem]) -> Path:
+    if not folder.is_dir():
+        problems.append(Problem("DIR", f"{folder} is not a directory; name the folder of your NiceTasks"))
+    return folder
 
 
 def _read_port(text: str, problems: list[Problem]) -> int:
