@@ -14,7 +14,6 @@ if sys.version_info < (3, 8):  # noqa: UP036 - what follows does not even parse 
     sys.exit("setup: ✗ Python 3.11 or newer is needed; make PYTHON=/path/to/python3.11 … names one")
 
 import os
-import shutil
 from pathlib import Path
 
 import console
@@ -45,9 +44,9 @@ def prepare(level: str) -> None:
 
 
 def _has_a_cluster() -> bool:
-    """Whether the tests will use a cluster that is given, or a Docker engine, and need no machines of their
-    own."""
-    return bool(os.environ.get("NICE_E2E_CONTEXT") or shutil.which("docker"))
+    """Whether the tests will use a cluster that is given, or a Docker engine that answers (a client alone is
+    none), and need no machines of their own."""
+    return bool(os.environ.get("NICE_E2E_CONTEXT")) or system.succeeds(["docker", "info"])
 
 
 def main(arguments: "list[str]") -> int:

@@ -49,6 +49,16 @@ def install_missing(needs: list[Need]) -> None:
         )
 
 
+def succeeds(command: list[str]) -> bool:
+    """Whether ``command`` is here and ends well within ten seconds."""
+    if _which(command[0]) is None:
+        return False
+    try:
+        return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
 def _install(packages: list[str]) -> None:
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
     prefix = _root_prefix()
