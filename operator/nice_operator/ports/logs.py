@@ -1,0 +1,46 @@
+"""Where the lines that attempts write are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from nice_operator.domain.ids import RunId
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Consecutive lines of one stream, read at one moment.
+
+    ``first`` is the number of the first line (from 1, one sequence per attempt over all streams),
+    ``lines`` how many there are. ``text`` joins them with "\\n"; it ends with "\\n" unless its last line
+    goes on in the next chunk of the same stream (a line longer than 64 KiB is cut so).
+    ``stream`` is stdout, stderr or system. ``shown`` has for each line the text that the formatted view shows
+    in its place (the task's own ``serialize_log_event``), None where there is none.
+    """
+
+    first: int
+    lines: int
+    at: datetime
+    stream: str
+    text: str
+    shown: tuple[str, ...] | None = None
+
+    @property
+    def last(self) -> int:
+        """The number of its last line."""
+        return self.first + self.lines - 1
+
+
+class LogStore(Protocol):
+    """Logs of attempts. Appending is idempotent by (run, attempt, first)."""
+
+    async def append(self, run_id: RunId, attempt: int, chunks: Sequence[LogChunk]) -> None: ...
+
+    async def read(self, run_id: RunId, attempt: int, after: int, max_bytes: int) -> Sequence[LogChunk]:
+        """Chunks whose last line is greater than ``after``, in order, about ``max_bytes`` of text."""
+        ...
+
+    async def delete(self, runs: Sequence[RunId]) -> None: ...

@@ -1,0 +1,31 @@
+"""The database as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from nice_operator.domain.ids import RunId
+from nice_operator.ports.runs import RunQueries, RunStore
+from nice_operator.ports.tasks import FireStore, TaskStore
+
+
+class HistoryStore(Protocol):
+    """Retention."""
+
+    async def prune(self, limit: int) -> Sequence[RunId]:
+        """Delete up to ``limit`` runs beyond their task's history limits (never the last success or the
+        last failure), and versions nothing refers to. Returns the deleted runs, whose logs must go too."""
+        ...
+
+
+class SecretStore(Protocol):
+    """Keys that every server on the same database shares."""
+
+    async def secret(self, name: str) -> bytes:
+        """32 random bytes: made when first asked for, the same ever after."""
+        ...
+
+
+class Store(TaskStore, FireStore, RunStore, RunQueries, HistoryStore, SecretStore, Protocol):
+    """Everything the database does for the engine."""
