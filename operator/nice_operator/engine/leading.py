@@ -37,11 +37,17 @@ class Leading:
     name = "leading"
 
     def __init__(
-        self, leadership: Leadership, duties: Sequence[Duty], wakeups: Wakeups, clock: Clock
+        self,
+        leadership: Leadership,
+        duties: Sequence[Duty],
+        wakeups: Wakeups,
+        clock: Clock,
+        end_within: float = END_WITHIN,
     ) -> None:
         self._leadership = leadership
         self._wakeups = wakeups
         self._clock = clock
+        self._end_within = end_within
         self._performances = [Performance(duty, clock) for duty in duties]
         self._term: Term | None = None
 
@@ -117,7 +123,7 @@ class Leading:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=END_WITHIN)
+            await asyncio.wait(tasks, timeout=self._end_within)
         late = [task.get_name() for task in tasks if not task.done()]
         if late:
             _log.error("term %d is over, but %s does not end", term.number, ", ".join(late))
@@ -131,7 +137,7 @@ class Leading:
         for task in late:
             task.cancel()
         if late:
-            _, pending = await asyncio.wait(late, timeout=END_WITHIN)
+            _, pending = await asyncio.wait(late, timeout=self._end_within)
             names = ", ".join(task.get_name() for task in pending)
             if names:
                 raise Unavailable(f"{names} of an earlier term has not ended, so no new one is begun")

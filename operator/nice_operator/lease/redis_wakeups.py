@@ -59,6 +59,11 @@ class RedisWakeups:
         """Listen until the context ends."""
         return self._local.subscribe(*topics)
 
+    @property
+    def backlog(self) -> int:
+        """How many topics wait to go out."""
+        return len(self._waiting)
+
     async def start(self) -> None:
         """Begin to speak and to hear."""
         self._tasks = [
