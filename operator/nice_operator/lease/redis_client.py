@@ -89,7 +89,6 @@ def _manner(address: RedisAddress) -> dict[str, Any]:
         "socket_timeout": SOCKET_SECONDS,
         "retry": Retry(NoBackoff(), 1),
         "max_connections": FEW,
-        "client_name": "nice-commander",
     }
     if address.tls:
         manner |= {"ssl": True, "ssl_ca_certs": None if address.ca is None else str(address.ca)}
