@@ -14,10 +14,14 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from nice_operator.domain.ids import SessionId
 from nice_operator.domain.run import RunState
 from nice_operator.engine.explain import Why
+from nice_operator.web.app import RUNNER_OPTIONS, make_app
+from nice_operator.web.definitions import NoDefinitions
+from nice_operator.web.options import WebOptions
 from nice_protocol.messages import Assign, Cancel, Drain
 from tests.fakes.worker import FakeWorker
 from tests.support.engine import Harness
@@ -247,4 +251,26 @@ async def test_one_of_the_two_leads_and_both_know_who(two: Two) -> None:
 
     assert lead is not None
     assert [lead.term] == leaders
-    assert [replica.name for replica in two.a.engine.roster.replicas if replica] in (["a"], ["a", "b"])
+
+
+async def test_page_and_api_of_each_tell_of_both_and_of_the_leader(two: Two) -> None:
+    await two.b.worker("far")
+    await until(lambda: [w.replica for w in two.a.engine.workforce.list()] == ["b"])
+    leaders = {"a": two.a.engine.leading, "b": two.b.engine.leading}
+    await until(lambda: any(leading and leading.term for leading in leaders.values()))
+    await until(lambda: len(two.a.engine.roster.replicas) == 2)
+    (name,) = [name for name, leading in leaders.items() if leading and leading.term]
+
+    app = make_app(two.a.engine, NoDefinitions(), WebOptions())
+    async with TestClient(TestServer(app, **RUNNER_OPTIONS)) as client:
+        health = await (await client.get("/api/v1/health")).json()
+        listed = (await (await client.get("/api/v1/workers")).json())["workers"]
+        page = await (await client.get("/ui/workers")).text()
+
+    assert (health["replica"], health["leads"], health["leader"]["name"]) == ("a", name == "a", name)
+    assert {one["name"] for one in health["replicas"]} == {"a", "b"}
+    assert {"name": "janitor", "running": name == "a"}.items() <= health["duties"][0].items()
+    assert "leading" in {service["name"] for service in health["services"]}
+    assert [(one["name"], one["replica"]) for one in listed] == [("far", "b")]
+    assert f"{name} (leads)" in page
+    assert '<td data-label="Server">b</td>' in page
