@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +17,8 @@ from nice_operator.store import SqlStore
 from nice_operator.store.database import ANSWER_WITHIN
 from nice_operator.store.tables import tasks
 from nice_operator.store.tx import Tx
-from tests.support.mariadb import MariaDb, private_mariadb
+from tests.support.mariadb import MariaDb
+from tests.support.servers import private_server
 from tests.support.stores import StoreHarness, TestClock, harness_on, read_spec
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PyMySQL, when refused
@@ -28,10 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 @pytest.fixture(scope="module")
 def server() -> Iterator[MariaDb]:
     """A server of our own to ill-treat."""
-    with (
-        tempfile.TemporaryDirectory(prefix="nice-mariadb-") as directory,
-        private_mariadb(Path(directory)) as made,
-    ):
+    with private_server() as made:
         yield made
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -25,10 +24,11 @@ from nice_operator.web.options import WebOptions
 from nice_protocol.messages import Assign, Cancel, Drain
 from tests.fakes.worker import FakeWorker
 from tests.support.engine import Harness
-from tests.support.mariadb import MariaDb, private_mariadb
+from tests.support.mariadb import MariaDb
 from tests.support.redis import private_redis, redis_files
 from tests.support.replicas import JobWorker, empty_database, replica, until
 from tests.support.samples import REQUESTER
+from tests.support.servers import private_server
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PyMySQL, when refused
 
@@ -46,10 +46,7 @@ class Two:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MariaDb]:
-    with (
-        tempfile.TemporaryDirectory(prefix="nice-mariadb-") as directory,
-        private_mariadb(Path(directory)) as made,
-    ):
+    with private_server() as made:
         yield made
 
 

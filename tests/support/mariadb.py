@@ -38,7 +38,7 @@ class MariaDb:
         done = subprocess.run(command, input=script, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, f"mariadbd --bootstrap failed: {done.stderr.decode()[-2000:]}"
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start, and wait until it answers."""
         command = [
             *self._command(),
@@ -47,6 +47,7 @@ class MariaDb:
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
             "--max-connections=200",
+            *options,
         ]
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)

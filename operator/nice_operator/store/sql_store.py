@@ -40,7 +40,7 @@ from nice_operator.store.cancel import cancel, unschedule
 from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
 from nice_operator.store.delete_task import delete_task
-from nice_operator.store.dialect import Clock, read_url
+from nice_operator.store.dialect import Clock, read_place
 from nice_operator.store.finish import finish, finish_together
 from nice_operator.store.fire import fire
 from nice_operator.store.group import Kind, Together
@@ -49,6 +49,7 @@ from nice_operator.store.leader import keep_lead, leave_lead, read_lead, take_le
 from nice_operator.store.logs import SqlLogStore
 from nice_operator.store.migrate import migrate
 from nice_operator.store.orders import ask_drain, read_orders
+from nice_operator.store.place import DatabasePlace
 from nice_operator.store.put_task import put_task
 from nice_operator.store.put_together import put_together
 from nice_operator.store.reap import reap
@@ -81,16 +82,19 @@ class SqlStore:
         self.logs = SqlLogStore(database)
 
     @classmethod
-    async def open(cls, where: str | Path, *, read_spec: ReadSpec, clock: Clock = system_clock) -> SqlStore:
-        """Connect and migrate. ``where`` is a file for SQLite, or a URL (sqlite, mysql, mariadb).
+    async def open(
+        cls, where: str | Path | DatabasePlace, *, read_spec: ReadSpec, clock: Clock = system_clock
+    ) -> SqlStore:
+        """Connect and migrate. ``where`` is a file for SQLite, a URL (sqlite, mysql, mariadb), or the
+        directory that says where the server is.
 
         ``read_spec`` turns a stored manifest into its TaskSpec. ``clock`` is SQLite's now in microseconds
         since 1970 UTC; servers have their own. Raises Unavailable, and InvalidInput for a database that
         this version cannot use.
         """
-        database = Database(read_url(where), clock)
+        database = Database(read_place(where), clock)
         try:
-            await database.run_alone(migrate)
+            await database.change_schema(migrate)
         except BaseException:
             await database.close()
             raise
