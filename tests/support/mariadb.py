@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pymysql
 
@@ -83,9 +84,13 @@ class MariaDb:
 
     def execute(self, *statements: str) -> None:
         """Run statements as root."""
-        with pymysql.connect(unix_socket=str(self._socket), user="root", autocommit=True) as connection:
+        with self.connect() as connection:
             for statement in statements:
                 connection.cursor().execute(statement)
+
+    def connect(self) -> pymysql.connections.Connection[Any]:
+        """A connection as root, which ends with its context."""
+        return pymysql.connect(unix_socket=str(self._socket), user="root", autocommit=True)
 
     def url(self, database: str, user: str = "root") -> str:
         """The URL of a database on this server, made if it is not there."""

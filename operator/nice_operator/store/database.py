@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from nice_operator.domain.errors import Unavailable
 from nice_operator.store.dialect import Clock, connect, is_mysql
-from nice_operator.store.faults import Fault, judge, unavailable
+from nice_operator.store.faults import Fault, judge, means_disconnect, unavailable
 from nice_operator.store.group import Kind, Member, Result, Spoiled, apply, apply_alone, settle
 from nice_operator.store.place import DatabasePlace
 from nice_operator.store.tx import Tx
@@ -172,6 +172,8 @@ class Database:
                 with self.writer.begin() as connection:
                     return work(Tx(connection))
             except Exception as error:
+                if means_disconnect(getattr(error, "orig", error)):
+                    self.reader.dispose()  # they look at the same demoted server, and nothing tells them
                 if judge(error) not in _PASSING or attempt + 1 == TRIES:
                     raise
                 pause = random.uniform(0, 0.02 * 2**attempt)  # noqa: S311  jitter, not a secret

@@ -30,9 +30,10 @@ TABLE_WAIT = 10
 """Seconds that a change of a table waits for transactions on it: whoever comes after it waits as long."""
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Upgrade to ``HEAD``. Raises InvalidInput for a database of a newer program."""
-    with engine.connect() as connection, _one_at_a_time(connection):
+def migrate(engine: sa.Engine, lock_wait: int = LOCK_WAIT) -> None:
+    """Upgrade to ``HEAD``. Raises InvalidInput for a database that a newer program made unfit for this one,
+    and Unavailable when another server migrates for longer than ``lock_wait`` seconds."""
+    with engine.connect() as connection, _one_at_a_time(connection, lock_wait):
         revision = _revision(connection)
         if revision is not None and revision > HEAD:
             _refuse_too_new(connection, revision)
@@ -71,14 +72,14 @@ def _upgrade(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _one_at_a_time(connection: sa.Connection) -> Iterator[None]:
+def _one_at_a_time(connection: sa.Connection, wait: int) -> Iterator[None]:
     if not is_mysql(connection.dialect):
         yield
         return
     name = f"nice_commander.{connection.engine.url.database}"[:64]
-    if not _locked(connection, name):
+    if not _locked(connection, name, wait):
         raise Unavailable(
-            f"another server has been migrating the database for {LOCK_WAIT} s; start again when it is done"
+            f"another server has been migrating the database for {wait} s; start again when it is done"
         )
     connection.execute(sa.text(f"SET lock_wait_timeout = {TABLE_WAIT}"))
     try:
@@ -87,9 +88,9 @@ def _one_at_a_time(connection: sa.Connection) -> Iterator[None]:
         connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": name})
 
 
-def _locked(connection: sa.Connection, name: str) -> bool:
+def _locked(connection: sa.Connection, name: str, wait: int) -> bool:
     """Asked for in short turns: a connection that waits in silence looks dead to what is between."""
-    give_up = time.monotonic() + LOCK_WAIT
+    give_up = time.monotonic() + wait
     question = sa.text("SELECT GET_LOCK(:name, :turn)")
     while time.monotonic() < give_up:
         if connection.execute(question, {"name": name, "turn": LOCK_TURN}).scalar() == 1:
