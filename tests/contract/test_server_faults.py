@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,10 +14,11 @@ from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.run import RunState
 from nice_operator.ports import RunFilter
 from nice_operator.store import SqlStore
-from nice_operator.store.database import ANSWER_WITHIN
+from nice_operator.store.database import ANSWER_WITHIN, READERS
 from nice_operator.store.tables import tasks
 from nice_operator.store.tx import Tx
-from tests.support.mariadb import MariaDb, private_mariadb
+from tests.support.mariadb import MariaDb
+from tests.support.servers import private_server
 from tests.support.stores import StoreHarness, TestClock, harness_on, read_spec
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PyMySQL, when refused
@@ -28,10 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 @pytest.fixture(scope="module")
 def server() -> Iterator[MariaDb]:
     """A server of our own to ill-treat."""
-    with (
-        tempfile.TemporaryDirectory(prefix="nice-mariadb-") as directory,
-        private_mariadb(Path(directory)) as made,
-    ):
+    with private_server() as made:
         yield made
 
 
@@ -90,6 +86,7 @@ async def test_a_server_that_turned_read_only_is_left_and_found_again(
     try:
         task = await store.put_task(harness.definition("a"))
         before = await store.database.run_alone(_connection_id)
+        reading = await store.database.read(_reading_id)
         server.execute("SET GLOBAL read_only = 1")
         try:
             with pytest.raises(Unavailable, match="read-only"):
@@ -99,8 +96,26 @@ async def test_a_server_that_turned_read_only_is_left_and_found_again(
 
         assert await store.delete_task(task.id) == task
         assert await store.database.run_alone(_connection_id) != before
+        assert await store.database.read(_reading_id) != reading
     finally:
         await store.close()
+
+
+async def test_a_slow_transaction_costs_no_worker_its_lease(harness: StoreHarness) -> None:
+    await harness.put("a")
+    await harness.submit(await harness.put("b"))
+    worker = await harness.worker()
+    held = await worker.running()
+    slow = asyncio.create_task(harness.store.database.write(_sleep_for_seconds))
+    others = [asyncio.create_task(harness.store.database.read(_sleep_for_seconds)) for _ in range(READERS)]
+    await harness.store.heartbeat(worker.session, [held])  # a connection of its own is made
+
+    began = time.monotonic()
+    for _ in range(5):
+        assert (await harness.store.heartbeat(worker.session, [held])).lost == ()
+    assert time.monotonic() - began < 2
+    assert not slow.done()
+    await asyncio.gather(slow, *others)
 
 
 async def test_transactions_that_deadlock_are_tried_again(harness: StoreHarness) -> None:
@@ -185,6 +200,14 @@ async def _soon(call: object, within: float = 20) -> object:
             assert time.monotonic() < deadline, "the database is not used again"
 
 
+def _sleep_for_seconds(tx: Tx) -> None:
+    tx.all(sa.select(sa.func.sleep(4)))
+
+
 def _connection_id(engine: sa.Engine) -> int:
     with engine.connect() as connection:
         return int(connection.execute(sa.text("SELECT CONNECTION_ID()")).scalar_one())
+
+
+def _reading_id(tx: Tx) -> int:
+    return int(tx.all(sa.select(sa.func.connection_id()))[0][0])

@@ -17,7 +17,7 @@ from nice_operator.bootstrap.stopping import StopRequests
 from nice_operator.engine.service import Engine
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.folder import FolderSource
-from nice_operator.lease.local import LocalWakeups
+from nice_operator.lease.local import LocalLeadership, LocalWakeups
 from nice_operator.local.data_dir import DataDirectory
 from nice_operator.local.liveness import LockLiveness
 from nice_operator.local.locks import OperatorLock
@@ -87,6 +87,7 @@ async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[E
             undeclared_tasks=settings.undeclared_tasks,
             undeclared_timeout=settings.undeclared_timeout,
         ),
+        leadership=LocalLeadership(),
     )
     try:
         await engine.start()
