@@ -5,6 +5,9 @@ most calls do not take a "now". Errors: adapters raise ``domain.errors.Unavailab
 does not answer, and no error of a library ever passes this border.
 """
 
+from nice_operator.ports.cluster import (
+    KubeAccess,
+)
 from nice_operator.ports.coordination import (
     Clock,
     Duty,
@@ -65,6 +68,7 @@ __all__ = [
     "HeartbeatReply",
     "HeldRun",
     "HistoryStore",
+    "KubeAccess",
     "Liveness",
     "LogChunk",
     "LogStore",
