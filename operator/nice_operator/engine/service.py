@@ -15,6 +15,7 @@ from nice_operator.engine.janitor import Janitor
 from nice_operator.engine.jobs import JobService
 from nice_operator.engine.logs import LogService
 from nice_operator.engine.loops import Health, Loop, Service
+from nice_operator.engine.pools import PoolRegistry
 from nice_operator.engine.reaper import Reaper
 from nice_operator.engine.reports import Reports
 from nice_operator.engine.runs import RunService
@@ -29,8 +30,8 @@ from nice_operator.ports import Clock, Liveness, LogStore, Store, Wakeups
 
 
 class Engine:
-    """``tasks``, ``runs``, ``jobs``, ``logs``, ``workers`` (of pools), ``external`` (workers outside) and
-    ``workforce`` (both) are what doors call; they work from construction on.
+    """``tasks``, ``runs``, ``jobs``, ``logs``, ``workers`` (of pools), ``external`` (workers outside),
+    ``workforce`` (both) and ``pools`` are what doors call; they work from construction on.
     ``start`` sets the loops going, ``drain`` lets running work end, ``stop`` ends everything of its own."""
 
     def __init__(
@@ -52,7 +53,8 @@ class Engine:
         self.workers = WorkerHub(store, reports, wakeups, clock, settings)
         self.external = ExternalHub(store, reports, wakeups, clock, settings)
         self.workforce = Workforce(self.workers, self.external)
-        self.tasks = TaskService(store, self.workforce, wakeups, settings, writing)
+        self.pools = PoolRegistry(settings.release_namespace)
+        self.tasks = TaskService(store, self.workforce, wakeups, settings, writing, self.pools)
         self.runs = RunService(store, self.workforce, wakeups, clock, settings)
         undeclared = Undeclared(store, self.tasks, settings)
         self.jobs = JobService(store, self.tasks, self.external, undeclared, wakeups, clock, settings)
