@@ -26,7 +26,7 @@ from nice_operator.engine.topics import WORKERS
 from nice_operator.engine.undeclared import Undeclared
 from nice_operator.engine.workers import WorkerHub
 from nice_operator.engine.workforce import Workforce
-from nice_operator.ports import Clock, Liveness, LogStore, Store, Wakeups
+from nice_operator.ports import Clock, Liveness, LogStore, Obituaries, Store, Wakeups
 
 
 class Engine:
@@ -43,13 +43,14 @@ class Engine:
         clock: Clock,
         settings: EngineSettings | None = None,
         jitter: Callable[[], float] = random.random,
+        obituaries: Obituaries | None = None,
     ) -> None:
         self.settings = settings = settings or EngineSettings()
         self.store = store
         self.wakeups = wakeups
         self.clock = clock
         writing = asyncio.Lock()
-        reports = Reports(store, logs, wakeups, jitter)
+        reports = Reports(store, logs, wakeups, jitter, obituaries)
         self.workers = WorkerHub(store, reports, wakeups, clock, settings)
         self.external = ExternalHub(store, reports, wakeups, clock, settings)
         self.workforce = Workforce(self.workers, self.external)
@@ -65,7 +66,7 @@ class Engine:
             ExternalDispatcher(store, self.external, wakeups, settings),
         ]
         tidying: list[Service] = [
-            Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings),
+            Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings, obituaries),
             Janitor(store, logs, clock, settings),
             ExternalKeeper(store, self.external, wakeups, clock, settings),
         ]

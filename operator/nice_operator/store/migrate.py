@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from nice_operator.domain.errors import InvalidInput, Unavailable
 from nice_operator.store.dialect import is_mysql
 
-HEAD = "0005"
+HEAD = "0007"
 """The newest revision: what this program needs."""
 
 LOCK_WAIT = 60
