@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from nice_operator.cluster.api import KubeApi
+from nice_operator.cluster.api import APPLY, FIELD_MANAGER, KubeApi
 from nice_operator.cluster.errors import KubeRefused
 from nice_operator.cluster.pod_parts import Json
 from nice_operator.cluster.pods import fact_of
@@ -17,9 +17,11 @@ from nice_operator.domain.errors import Conflict, Forbidden, InvalidInput
 from nice_operator.domain.pool import Pool
 from nice_operator.ports import Deployed, PodFact, PoolStatus
 
+_STRICTLY = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
+"""A field that does not exist is a slip of the pen in the template: refused, and told."""
 _NOT_ALLOWED = (
-    "the operator may not manage Deployments in namespace {namespace}: add it to the namespaces of pools in the "
-    "chart's values, or make the pool in another namespace ({said})"
+    "the operator may not manage Deployments in namespace {namespace}: add it to the namespaces of pools in "
+    "the chart's values, or make the pool in another namespace ({said})"
 )
 
 
@@ -45,9 +47,12 @@ class KubePools:
     async def apply(self, pool: Pool, replicas: int) -> None:
         """Server-side apply of the whole Deployment."""
         try:
-            await self._api.apply(
-                f"{_deployment_path(pool)}?fieldValidation=Strict",
-                deployment(pool, self._installation, replicas),
+            await self._api.call(
+                "PATCH",
+                _deployment_path(pool),
+                body=deployment(pool, self._installation, replicas),
+                query=_STRICTLY,
+                content_type=APPLY,
             )
         except KubeRefused as refusal:
             raise _told(refusal, pool) from refusal
