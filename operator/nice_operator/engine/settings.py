@@ -17,6 +17,8 @@ class EngineSettings:
     ``quiet`` is how long after a database outage nothing is reaped for its lease. ``view_only``: show
     everything, start and stop nothing.
 
+    ``replica`` is what this server is called among several.
+
     For workers outside: ``only_server``: no other server works on the same data, so what an earlier life's
     workers hold is known to be without a connection. ``reconnect_wait`` is how long a worker that left may
     take to send its results on another connection. ``undeclared_tasks``: whether a name that nobody declared
@@ -35,6 +37,7 @@ class EngineSettings:
     quiet: float = 45.0
     prune_every: float = 60.0
     prune_batch: int = 500
+    replica: str = ""
     only_server: bool = False
     reconnect_wait: float = 5.0
     undeclared_tasks: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from nice_operator.domain.errors import Conflict, NotFound, Unavailable
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.engine import topics, wire
 from nice_operator.engine.connection import POLICY_VIOLATION, Channel, WorkerConnection
+from nice_operator.engine.holdings import Holding
 from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.reports import Reports
 from nice_operator.engine.resume import Comparison, compare, forgotten_outcome
@@ -41,7 +42,7 @@ class WorkerRun:
 class WorkerInfo:
     """A connected worker, for pages and programs. ``free`` is how many runs it asks for now; ``refusals`` are
     the tasks that do not want it for now, with their reasons; ``queues`` those of external tasks that it
-    serves."""
+    serves; ``replica`` the other server that it is connected to ("": this one)."""
 
     session: SessionId
     worker: str
@@ -54,6 +55,7 @@ class WorkerInfo:
     runs: tuple[WorkerRun, ...]
     refusals: Mapping[TaskVersion, str] = field(default_factory=dict)
     queues: frozenset[str] = frozenset()
+    replica: str = ""
 
 
 class WorkerHub:
@@ -196,6 +198,20 @@ class WorkerHub:
     def busy(self) -> bool:
         """Whether any worker holds a run."""
         return any(len(connection.holdings) for connection in self._connections.values())
+
+    @property
+    def connected(self) -> bool:
+        """Whether any worker is connected here."""
+        return bool(self._connections)
+
+    def has(self, session: SessionId) -> bool:
+        """Whether this session is connected here."""
+        return session in self._connections
+
+    def holdings(self) -> Iterator[Holding]:
+        """What the workers connected here hold."""
+        for connection in tuple(self._connections.values()):
+            yield from connection.holdings
 
     def drain(self, session: SessionId) -> None:
         """Ask one worker to take no more work. Raises NotFound."""

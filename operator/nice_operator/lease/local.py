@@ -1,10 +1,12 @@
-"""Wake-ups inside one process, for the dev mode and for tests."""
+"""Wake-ups and leadership inside one process, for the dev mode and for tests."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+
+from nice_operator.ports import Term
 
 
 class LocalSubscription:
@@ -70,3 +72,25 @@ class LocalWakeups:
         listeners.discard(subscription)
         if not listeners:
             self._topics.pop(topic, None)
+
+
+class LocalLeadership:
+    """``ports.Leadership`` of a server that is alone on its data: it always leads."""
+
+    ttl = 60.0
+
+    def __init__(self, holder: str = "this server") -> None:
+        self._holder = holder
+        self._number = 0
+
+    async def take(self) -> Term | None:
+        """The next term."""
+        self._number += 1
+        return Term(self._number, self._holder)
+
+    async def keep(self, term: Term) -> bool:
+        """Always."""
+        return True
+
+    async def leave(self, term: Term) -> None:
+        """Nobody waits for it."""

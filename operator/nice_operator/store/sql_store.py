@@ -23,16 +23,20 @@ from nice_operator.ports import (
     HeartbeatReply,
     HeldRun,
     Holder,
+    Lead,
     NewRun,
     OpenSession,
+    Orders,
     PoolWorker,
     PutTask,
     QueueLoad,
     Reaped,
+    Replica,
     RunFilter,
     RunPage,
     StartVerdict,
     Submitted,
+    Term,
 )
 from nice_operator.ports.runs import NOTHING_TOLD
 from nice_operator.store import active, history, pools, run_queries, run_requests, sessions, task_queries
@@ -45,12 +49,15 @@ from nice_operator.store.finish import finish, finish_together
 from nice_operator.store.fire import fire
 from nice_operator.store.group import Kind, Together
 from nice_operator.store.heartbeat import heartbeat
+from nice_operator.store.leader import keep_lead, leave_lead, read_lead, take_lead
 from nice_operator.store.logs import SqlLogStore
 from nice_operator.store.migrate import migrate
+from nice_operator.store.orders import ask_drain, read_orders
 from nice_operator.store.put_task import put_task
 from nice_operator.store.put_together import put_together
 from nice_operator.store.reap import doomed, reap
 from nice_operator.store.release import release
+from nice_operator.store.replicas import forget_replica, read_replicas, tell_replica
 from nice_operator.store.secrets import secret
 from nice_operator.store.start import Asked, start, start_together
 from nice_operator.store.submit import submit, submit_together
@@ -263,6 +270,44 @@ class SqlStore:
     async def secret(self, name: str) -> bytes:
         """Made when first asked for."""
         return await self.database.write(lambda tx: secret(tx, name))
+
+    # ------------------------------------------------------------ replicas
+
+    async def take_lead(self, holder: str, life: UUID, ttl: timedelta) -> Term | None:
+        """A new term, if nobody leads."""
+        return await self.database.write(lambda tx: take_lead(tx, holder, life, ttl), urgent=True)
+
+    async def keep_lead(self, term: Term, life: UUID, ttl: timedelta) -> bool:
+        """Whether it goes on."""
+        return await self.database.write(lambda tx: keep_lead(tx, term, life, ttl), urgent=True)
+
+    async def leave_lead(self, term: Term, life: UUID) -> None:
+        """Over now."""
+        await self.database.write(lambda tx: leave_lead(tx, term, life), urgent=True)
+
+    async def lead(self) -> Lead | None:
+        """The newest term."""
+        return await self.database.read(read_lead)
+
+    async def tell_replica(self, replica: UUID, name: str, roster: str | None) -> None:
+        """A server is there."""
+        await self.database.write(lambda tx: tell_replica(tx, replica, name, roster))
+
+    async def forget_replica(self, replica: UUID) -> None:
+        """A server ends."""
+        await self.database.write(lambda tx: forget_replica(tx, replica))
+
+    async def replicas(self, within: timedelta, known: Mapping[UUID, datetime]) -> Sequence[Replica]:
+        """The servers."""
+        return await self.database.read(lambda tx: read_replicas(tx, within, known))
+
+    async def orders(self) -> Orders:
+        """What workers are to be told."""
+        return await self.database.read(read_orders)
+
+    async def ask_drain(self, session: SessionId) -> None:
+        """No more work for it."""
+        await self.database.write(lambda tx: ask_drain(tx, session))
 
     # ------------------------------------------------------------ history
 

@@ -221,6 +221,41 @@ secrets = sa.Table(
     **ENGINE,
 )
 
+leader = sa.Table(
+    "leader",  # one row: the newest term of leadership
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("holder", Name(253), nullable=False),
+    sa.Column("life", Id, nullable=False),  # the process that holds it, whatever it is called
+    sa.Column("since_at", Micros, nullable=False),
+    sa.Column("lease_until", Micros, nullable=False),
+    sa.CheckConstraint("id = 1", name="one"),
+    sa.CheckConstraint("number >= 1", name="number"),
+    **ENGINE,
+)
+
+replicas = sa.Table(
+    "replicas",  # the servers on this database, and what each says of the workers connected to it
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", Name(253), nullable=False),
+    sa.Column("started_at", Micros, nullable=False),
+    sa.Column("seen_at", Micros, nullable=False),
+    sa.Column("told_at", Micros, nullable=False),  # when the roster changed
+    sa.Column("roster", Text, nullable=False),
+    **ENGINE,
+)
+
+schema_floor = sa.Table(
+    "schema_floor",  # one row: programs whose own schema is older than this can no longer work on it
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("revision", word(16), nullable=False),
+    sa.CheckConstraint("id = 1", name="one"),
+    **ENGINE,
+)
+
 log_chunks = sa.Table(
     "log_chunks",
     metadata,
