@@ -13,7 +13,7 @@ from nice_operator.cluster.pods import fact_of
 from nice_operator.cluster.pool_deployment import Installation, deployment, deployment_name, pod_selector
 from nice_operator.cluster.pool_source import pools_path
 from nice_operator.cluster.pool_status import status_of
-from nice_operator.domain.errors import Conflict, Forbidden, InvalidInput
+from nice_operator.domain.errors import Conflict, Forbidden, InvalidInput, Unavailable
 from nice_operator.domain.pool import Pool
 from nice_operator.ports import Deployed, PodFact, PoolStatus
 
@@ -34,7 +34,8 @@ class KubePools:
         self._status: dict[str, Mapping[str, Any]] = {}
 
     async def read(self, pool: Pool) -> Deployed | None:
-        """Raises Conflict when there is a Deployment of that name that is not the pool's."""
+        """Raises Conflict when there is a Deployment of that name that is not the pool's, and Unavailable
+        while that of an earlier pool goes."""
         try:
             found = await self._api.get(_deployment_path(pool))
         except KubeRefused as refusal:
@@ -105,7 +106,7 @@ def _check_owner(found: Mapping[str, Any], pool: Pool) -> None:
         return
     name = f"{pool.namespace}/{deployment_name(pool)}"
     if any(owner.get("kind") == "NiceWorkerPool" and owner.get("name") == pool.name for owner in owners):
-        raise Conflict(f"Deployment {name} belongs to an earlier pool of this name and is about to go")
+        raise Unavailable(f"Deployment {name} belongs to an earlier pool of this name and is about to go")
     raise Conflict(
         f"Deployment {name} exists and is not this pool's; remove it, or make the pool with another name"
     )

@@ -121,7 +121,7 @@ class PoolStatus:
 
 class PoolCluster(Protocol):
     """The cluster, as far as pools are concerned. Calls raise Unavailable when it does not answer, and
-    InvalidInput or Forbidden, in words for the pool's status, when it will not."""
+    InvalidInput, Conflict or Forbidden, in words for the pool's status, when it will not."""
 
     async def read(self, pool: Pool) -> Deployed | None:
         """None: nothing is deployed."""
