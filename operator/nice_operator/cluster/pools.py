@@ -7,18 +7,20 @@ from typing import Any
 from urllib.parse import quote
 
 from nice_operator.cluster.api import APPLY, FIELD_MANAGER, KubeApi
-from nice_operator.cluster.errors import KubeRefused
+from nice_operator.cluster.errors import KubeRefused, KubeUnavailable
 from nice_operator.cluster.pod_parts import Json
 from nice_operator.cluster.pods import fact_of
 from nice_operator.cluster.pool_deployment import Installation, deployment, deployment_name, pod_selector
 from nice_operator.cluster.pool_source import pools_path
 from nice_operator.cluster.pool_status import status_of
-from nice_operator.domain.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from nice_operator.domain.errors import Conflict, Forbidden, InvalidInput, NiceError, Unavailable
 from nice_operator.domain.pool import Pool
 from nice_operator.ports import Deployed, PodFact, PoolStatus
 
 _STRICTLY = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
 """A field that does not exist is a slip of the pen in the template: refused, and told."""
+_NOT_OF_SCHEMA = "failed to create typed patch object"
+"""So a server-side apply with a field that does not exist is answered, as 500: no trying again will help."""
 _NOT_ALLOWED = (
     "the operator may not manage Deployments in namespace {namespace}: add it to the namespaces of pools in "
     "the chart's values, or make the pool in another namespace ({said})"
@@ -57,6 +59,10 @@ class KubePools:
             )
         except KubeRefused as refusal:
             raise _told(refusal, pool) from refusal
+        except KubeUnavailable as error:
+            if _NOT_OF_SCHEMA in str(error):
+                raise _wrong_template(error) from error
+            raise
 
     async def pods(self, pool: Pool) -> Sequence[PodFact]:
         """By the labels that are the pool's own."""
@@ -135,4 +141,8 @@ def _failure(status: Mapping[str, Any]) -> str:
 def _told(refusal: KubeRefused, pool: Pool) -> InvalidInput | Forbidden:
     if refusal.status == 403:
         return Forbidden(_NOT_ALLOWED.format(namespace=pool.namespace, said=refusal))
-    return InvalidInput(f"Kubernetes does not take the pool's Deployment; correct spec.template: {refusal}")
+    return _wrong_template(refusal)
+
+
+def _wrong_template(said: NiceError) -> InvalidInput:
+    return InvalidInput(f"Kubernetes does not take the pool's Deployment; correct spec.template: {said}")

@@ -48,6 +48,7 @@ class _Kept:
     """What is remembered of a pool during a term. Times are seconds of the monotonic clock."""
 
     needs: Needs
+    seen: Pool
     applied: Pool | None = None
     wanted: int = 0
     applied_at: float = 0.0
@@ -117,7 +118,11 @@ class PoolKeeper:
                 _log.warning("worker pool %s cannot be reported on: %s", pool.full_name, error)
 
     def _kept_of(self, pool: Pool) -> _Kept:
-        return self._kept.get(pool.uid) or _Kept(Needs(self._clock.monotonic()))
+        """Whoever changed a pool that failed may have mended it."""
+        kept = self._kept.get(pool.uid) or _Kept(Needs(self._clock.monotonic()), pool)
+        if kept.seen != pool:
+            kept.seen, kept.resting_until = pool, 0.0
+        return kept
 
     def _load_of(self, pool: Pool, loads: Sequence[QueueLoad], workers: Sequence[PoolWorker]) -> _Load:
         """Runs that want labels the pool does not have wait for nobody here."""

@@ -100,16 +100,24 @@ async def test_a_deployment_is_applied_strictly_and_as_one(api: Kube) -> None:
     [
         (403, Forbidden, "add it to the namespaces of pools"),
         (422, InvalidInput, "correct spec.template"),
-        (400, InvalidInput, "unknown field"),
-        (503, Unavailable, "503"),
+        (400, InvalidInput, "not declared in schema"),
+        (500, InvalidInput, "not declared in schema"),
     ],
 )
 async def test_a_refusal_is_told_in_words_for_the_status(
     api: Kube, status: int, error: type[Exception], says: str
 ) -> None:
-    api.answers[DEPLOYMENT] = (status, {"message": 'unknown field "spec.template.spec.hostnetwork"'})
+    said = "failed to create typed patch object (…): .spec.template.spec.hostnetwork: not declared in schema"
+    api.answers[DEPLOYMENT] = (status, {"message": said})
 
     with pytest.raises(error, match=says):
+        await api.pools.apply(POOL, 1)
+
+
+async def test_an_api_server_in_trouble_is_no_mistake_of_the_template(api: Kube) -> None:
+    api.answers[DEPLOYMENT] = (500, {"message": "etcd: leader changed"})
+
+    with pytest.raises(Unavailable, match="leader changed"):
         await api.pools.apply(POOL, 1)
 
 

@@ -259,6 +259,18 @@ async def test_what_kubernetes_refuses_is_told_in_the_status_and_tried_again(ref
     assert world.ready
 
 
+async def test_a_pool_that_was_refused_and_is_changed_need_not_wait() -> None:
+    world = World()
+    world.cluster.refuses = InvalidInput("no field x")
+    await world.pass_time(2)
+    world.cluster.refuses = None
+    world.registry.replace([replace(world.pool, generation=2)])
+
+    await world.keeper.round()
+
+    assert world.cluster.replicas == 1
+
+
 async def test_one_pool_that_fails_keeps_no_other_from_its_turn(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     other = replace(world.pool, name="zz", uid="u2")
