@@ -244,7 +244,7 @@ class WorkerConnection:
             self.holdings.drop([held])
 
     async def _finish(self, held: HeldRun, holding: Holding | None, message: Finish) -> None:
-        outcome = wire.outcome(message)
+        outcome = await self._reports.explained(self.worker, wire.outcome(message))
         verdict = await self._lasting(lambda: self._reports.finish(held, holding, outcome))
         self.holdings.drop([held])
         self.send(Finished(message.run, message.epoch, message.outcome, verdict))

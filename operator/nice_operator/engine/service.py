@@ -17,6 +17,7 @@ from nice_operator.engine.leading import Leading
 from nice_operator.engine.logs import LogService
 from nice_operator.engine.loops import Health, Loop, Service
 from nice_operator.engine.orders import OrderTaker
+from nice_operator.engine.pools import PoolRegistry
 from nice_operator.engine.reaper import Reaper
 from nice_operator.engine.reports import Reports
 from nice_operator.engine.roster import Roster
@@ -28,14 +29,25 @@ from nice_operator.engine.topics import WORKERS
 from nice_operator.engine.undeclared import Undeclared
 from nice_operator.engine.workers import WorkerHub
 from nice_operator.engine.workforce import Workforce
-from nice_operator.ports import Clock, Duty, Lead, Leadership, Liveness, LogStore, Store, Wakeups
+from nice_operator.ports import (
+    Clock,
+    Duty,
+    Lead,
+    Leadership,
+    Liveness,
+    LogStore,
+    Obituaries,
+    Store,
+    Wakeups,
+)
 
 
 class Engine:
     """``leadership`` None: this server is alone, there is nothing to lead. ``duties`` are the leader's.
+    ``obituaries``: whoever knows why workers are gone.
 
-    ``tasks``, ``runs``, ``jobs``, ``logs``, ``workers`` (of pools), ``external`` (workers outside) and
-    ``workforce`` (both) are what doors call; they work from construction on.
+    ``tasks``, ``runs``, ``jobs``, ``logs``, ``workers`` (of pools), ``external`` (workers outside),
+    ``workforce`` (both) and ``pools`` are what doors call; they work from construction on.
     ``start`` sets the loops going, ``drain`` lets running work end, ``stop`` ends everything of its own."""
 
     def __init__(
@@ -49,18 +61,20 @@ class Engine:
         jitter: Callable[[], float] = random.random,
         leadership: Leadership | None = None,
         duties: Sequence[Duty] = (),
+        obituaries: Obituaries | None = None,
     ) -> None:
         self.settings = settings = settings or EngineSettings()
         self.store = store
         self.wakeups = wakeups
         self.clock = clock
         writing = asyncio.Lock()
-        reports = Reports(store, logs, wakeups, jitter)
+        reports = Reports(store, logs, wakeups, jitter, obituaries)
         self.workers = WorkerHub(store, reports, wakeups, clock, settings)
         self.external = ExternalHub(store, reports, wakeups, clock, settings)
         self.workforce = Workforce(self.workers, self.external, store, wakeups)
         self.roster = Roster(store, self.workforce.here, wakeups, clock, settings.replica)
-        self.tasks = TaskService(store, self.workforce, wakeups, settings, writing)
+        self.pools = PoolRegistry(settings.release_namespace)
+        self.tasks = TaskService(store, self.workforce, wakeups, settings, writing, self.pools)
         self.runs = RunService(store, self.workforce, wakeups, clock, settings)
         undeclared = Undeclared(store, self.tasks, settings)
         self.jobs = JobService(store, self.tasks, self.external, undeclared, wakeups, clock, settings)
@@ -73,7 +87,7 @@ class Engine:
         janitor = Janitor(store, logs, clock, settings)
         self.leading = None if leadership is None else Leading(leadership, (janitor, *duties), wakeups, clock)
         tidying: list[Service] = [
-            Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings),
+            Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings, obituaries),
             janitor if self.leading is None else self.leading,
             ExternalKeeper(store, self.external, wakeups, clock, settings),
         ]

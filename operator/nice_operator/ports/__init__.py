@@ -5,6 +5,13 @@ most calls do not take a "now". Errors: adapters raise ``domain.errors.Unavailab
 does not answer, and no error of a library ever passes this border.
 """
 
+from nice_operator.ports.access import (
+    WorkerGate,
+    WorkerIdentity,
+)
+from nice_operator.ports.cluster import (
+    KubeAccess,
+)
 from nice_operator.ports.coordination import (
     Clock,
     Duty,
@@ -22,6 +29,19 @@ from nice_operator.ports.coordination import (
 from nice_operator.ports.logs import (
     LogChunk,
     LogStore,
+)
+from nice_operator.ports.pools import (
+    Deployed,
+    Holder,
+    Obituaries,
+    PodFact,
+    PoolCluster,
+    PoolCondition,
+    PoolSink,
+    PoolStatus,
+    PoolStore,
+    PoolWorker,
+    QueueLoad,
 )
 from nice_operator.ports.runs import (
     CancelResult,
@@ -62,6 +82,7 @@ __all__ = [
     "ClaimRequest",
     "Claimed",
     "Clock",
+    "Deployed",
     "DueTask",
     "Duty",
     "FinishDecision",
@@ -71,6 +92,8 @@ __all__ = [
     "HeartbeatReply",
     "HeldRun",
     "HistoryStore",
+    "Holder",
+    "KubeAccess",
     "Lead",
     "LeaderStore",
     "Leadership",
@@ -78,10 +101,19 @@ __all__ = [
     "LogChunk",
     "LogStore",
     "NewRun",
+    "Obituaries",
     "OpenSession",
     "Orders",
     "PlannedFire",
+    "PodFact",
+    "PoolCluster",
+    "PoolCondition",
+    "PoolSink",
+    "PoolStatus",
+    "PoolStore",
+    "PoolWorker",
     "PutTask",
+    "QueueLoad",
     "Reaped",
     "Replica",
     "ReplicaStore",
@@ -97,4 +129,6 @@ __all__ = [
     "TaskStore",
     "Term",
     "Wakeups",
+    "WorkerGate",
+    "WorkerIdentity",
 ]

@@ -11,6 +11,9 @@ from typing import Protocol
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.domain.run import Attempt, HostFacts, Outcome, Requester, Run, RunState
 from nice_operator.domain.task import Task, TaskSpec
+from nice_operator.ports.pools import Holder
+
+NOTHING_TOLD: Mapping[SessionId, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +194,19 @@ class RunStore(Protocol):
         every other id."""
         ...
 
-    async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
+    async def reap(
+        self,
+        dead: frozenset[SessionId],
+        alive: frozenset[SessionId],
+        told: Mapping[SessionId, str] = NOTHING_TOLD,
+    ) -> Sequence[Reaped]:
         """T9, T10, T12: expired leases and deadlines, sessions known to be dead at once, living ones never
-        for their lease. Also admits waiting runs whose slot is free."""
+        for their lease. Also admits waiting runs whose slot is free. ``told``: what else is known of a
+        session's end, for the message of its lost runs."""
+        ...
+
+    async def doomed(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Holder]:
+        """Whose running runs ``reap`` would call lost now."""
         ...
 
     async def held(self, session: SessionId) -> Sequence[Claimed]:

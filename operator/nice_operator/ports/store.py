@@ -7,6 +7,7 @@ from typing import Protocol
 
 from nice_operator.domain.ids import RunId
 from nice_operator.ports.coordination import LeaderStore, ReplicaStore
+from nice_operator.ports.pools import PoolStore
 from nice_operator.ports.runs import RunQueries, RunStore
 from nice_operator.ports.tasks import FireStore, TaskStore
 
@@ -37,6 +38,7 @@ class Store(
     SecretStore,
     LeaderStore,
     ReplicaStore,
+    PoolStore,
     Protocol,
 ):
     """Everything the database does for the engine."""

@@ -45,12 +45,12 @@ def close_session(tx: Tx, session: SessionId) -> None:
     )
 
 
-def is_open(tx: Tx, session: UUID) -> bool:
-    """Whether it may claim and start work."""
-    return (
-        tx.first(sa.select(_table.c.id).where(_table.c.id == session, _table.c.closed_at.is_(None)))
-        is not None
+def may_claim(tx: Tx, session: UUID) -> bool:
+    """Whether it is given work: it is open, and was not asked to drain."""
+    query = sa.select(_table.c.id).where(
+        _table.c.id == session, _table.c.closed_at.is_(None), _table.c.drain_at.is_(None)
     )
+    return tx.first(query) is not None
 
 
 def is_fenced(tx: Tx, session: UUID) -> bool:

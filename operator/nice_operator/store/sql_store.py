@@ -4,7 +4,7 @@ what it does is in the module of that name."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -22,11 +22,14 @@ from nice_operator.ports import (
     FirePlan,
     HeartbeatReply,
     HeldRun,
+    Holder,
     Lead,
     NewRun,
     OpenSession,
     Orders,
+    PoolWorker,
     PutTask,
+    QueueLoad,
     Reaped,
     Replica,
     RunFilter,
@@ -35,7 +38,8 @@ from nice_operator.ports import (
     Submitted,
     Term,
 )
-from nice_operator.store import active, history, run_queries, run_requests, sessions, task_queries
+from nice_operator.ports.runs import NOTHING_TOLD
+from nice_operator.store import active, history, pools, run_queries, run_requests, sessions, task_queries
 from nice_operator.store.cancel import cancel, unschedule
 from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
@@ -52,7 +56,7 @@ from nice_operator.store.orders import ask_drain, read_orders
 from nice_operator.store.place import DatabasePlace
 from nice_operator.store.put_task import put_task
 from nice_operator.store.put_together import put_together
-from nice_operator.store.reap import reap
+from nice_operator.store.reap import doomed, reap
 from nice_operator.store.release import release
 from nice_operator.store.replicas import forget_replica, read_replicas, tell_replica
 from nice_operator.store.secrets import secret
@@ -214,9 +218,18 @@ class SqlStore:
             lambda tx: unschedule(tx, self._versions, namespace, run_id, requester)
         )
 
-    async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
+    async def reap(
+        self,
+        dead: frozenset[SessionId],
+        alive: frozenset[SessionId],
+        told: Mapping[SessionId, str] = NOTHING_TOLD,
+    ) -> Sequence[Reaped]:
         """T9, T10, T12."""
-        return await self.database.write(lambda tx: reap(tx, self._versions, dead, alive))
+        return await self.database.write(lambda tx: reap(tx, self._versions, dead, alive, told))
+
+    async def doomed(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Holder]:
+        """Whose runs the next reap calls lost."""
+        return await self.database.read(lambda tx: doomed(tx, dead, alive))
 
     async def held(self, session: SessionId) -> Sequence[Claimed]:
         """What the session holds."""
@@ -241,6 +254,20 @@ class SqlStore:
     async def next_available(self) -> timedelta | None:
         """How long until the next queued run's time comes."""
         return await self.database.read(active.next_available)
+
+    # ------------------------------------------------------------ pools
+
+    async def queue_loads(self) -> Sequence[QueueLoad]:
+        """What waits in the queues of pools."""
+        return await self.database.read(pools.queue_loads)
+
+    async def pool_workers(self) -> Sequence[PoolWorker]:
+        """The workers of pools."""
+        return await self.database.read(pools.pool_workers)
+
+    async def ask_to_drain(self, sessions: Collection[SessionId]) -> Sequence[SessionId]:
+        """They claim nothing from now on."""
+        return await self.database.write(lambda tx: pools.ask_to_drain(tx, sessions))
 
     # ------------------------------------------------------------ keys
 

@@ -209,6 +209,7 @@ worker_sessions = sa.Table(
     sa.Column("drain_at", Micros),  # when it was asked to take no more work
     sa.CheckConstraint("fenced_by IS NULL OR closed_at IS NOT NULL", name="fenced"),
     sa.Index("ix_worker_sessions_worker", "worker", "closed_at"),
+    sa.Index("ix_worker_sessions_seen", "seen_at"),
     **ENGINE,
 )
 
