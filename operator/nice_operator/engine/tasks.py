@@ -190,6 +190,10 @@ class TaskService:
         active = await self._store.active_counts(namespace)
         return [TaskSummary(task, last_runs.get(task.id, ()), active.get(task.id, 0)) for task in tasks]
 
+    async def all(self) -> Sequence[Task]:
+        """Every living task, without its runs."""
+        return await self._store.list_tasks()
+
     async def summary(self, task: Task) -> TaskSummary:
         """One task with its newest runs."""
         last_runs = await self._store.last_runs([task.id], LAST_RUNS)

@@ -7,6 +7,10 @@ does not answer, and no error of a library ever passes this border.
 
 from nice_operator.ports.cluster import (
     KubeAccess,
+    ListedTask,
+    ShownTask,
+    TaskObjects,
+    TaskStatuses,
 )
 from nice_operator.ports.coordination import (
     Clock,
@@ -70,6 +74,7 @@ __all__ = [
     "HeldRun",
     "HistoryStore",
     "KubeAccess",
+    "ListedTask",
     "Liveness",
     "LogChunk",
     "LogStore",
@@ -84,10 +89,13 @@ __all__ = [
     "RunQueries",
     "RunStore",
     "SecretStore",
+    "ShownTask",
     "StartVerdict",
     "Store",
     "Submitted",
     "Subscription",
+    "TaskObjects",
+    "TaskStatuses",
     "TaskStore",
     "Term",
     "Wakeups",
