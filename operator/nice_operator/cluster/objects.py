@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from nice_operator.cluster.api import JsonDocument, KubeApi
@@ -32,6 +32,10 @@ class KubeTaskObjects:
         async for page in self._api.pages(tasks_path(namespace), metadata_only=True):
             found += map(_listed, page)
         return found
+
+    def pages(self, namespace: str | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        """The same as whole objects, some at a time."""
+        return self._api.pages(tasks_path(namespace))
 
     async def read(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The whole object, None when there is none of that name."""

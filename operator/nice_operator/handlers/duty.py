@@ -21,6 +21,8 @@ WORKERS = 2
 """One reads definitions while another waits for the database."""
 POOLS_SETTLE = 0.5
 """Seconds in which changes of pools are gathered before tasks are looked at again."""
+FIRST_LISTING_WITHIN = 20.0
+"""Seconds after which the watch begins although what was listed is not recorded yet."""
 TASKS, POOLS = "nicetasks", "niceworkerpools"
 
 
@@ -91,23 +93,30 @@ class KubernetesDuty:
         self._prove()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(watch.run())
-                group.create_task(sweep.run())
+                group.create_task(self._see(queue, sweep, watch))
                 group.create_task(self._follow_pools(reconciler))
                 for _ in range(WORKERS):
                     group.create_task(reconciler.run())
         finally:
             self._queue = None
 
-    def _hears(self, queue: KeyedQueue[Sight]) -> Mapping[str, Hear]:
-        def hear_task(kind: str | None, document: dict[str, Any]) -> None:
-            self._prove()
-            sight = sight_of(kind, document)
-            metadata = document["metadata"]
-            queue.put(key_of(metadata["namespace"], metadata["name"]), sight)
+    async def _see(self, queue: KeyedQueue[Sight], sweep: Sweep, watch: Watch) -> None:
+        """All that there is first, then what changes."""
+        await sweep.begin(lambda document: self._hear(queue, None, document))
+        await queue.quiet(FIRST_LISTING_WITHIN)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch.run())
+            group.create_task(sweep.run())
 
+    def _hear(self, queue: KeyedQueue[Sight], kind: str | None, document: Mapping[str, Any]) -> None:
+        self._prove()
+        metadata = document["metadata"]
+        queue.put(key_of(metadata["namespace"], metadata["name"]), sight_of(kind, document))
+
+    def _hears(self, queue: KeyedQueue[Sight]) -> Mapping[str, Hear]:
+        tasks: Hear = lambda kind, document: self._hear(queue, kind, document)  # noqa: E731
         events = self._pool_events
-        return {TASKS: hear_task} | ({POOLS: _hear_pool(events)} if events else {})
+        return {TASKS: tasks} | ({POOLS: _hear_pool(events)} if events else {})
 
     def _prove(self) -> None:
         """The watch is right at this moment."""

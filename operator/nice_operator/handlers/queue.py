@@ -34,6 +34,7 @@ class KeyedQueue(Generic[V]):
         self._newer: dict[str, V] = {}
         self._failures: dict[str, int] = {}
         self._woken = asyncio.Event()
+        self._settled = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._ready) + len(self._paused) + len(self._busy)
@@ -45,6 +46,19 @@ class KeyedQueue(Generic[V]):
     def failing(self) -> int:
         """How many keys failed and have not succeeded since."""
         return len(self._failures)
+
+    async def quiet(self, within: float) -> bool:
+        """Wait until nothing is left to do but what failed, or for so many seconds; whether it is so."""
+        deadline = asyncio.get_running_loop().time() + within
+        while self._ready or self._busy:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                return False
+            self._settled.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._settled.wait()
+        return True
 
     def put(self, key: str, value: V) -> None:
         """Take the newest word about ``key``; it is tried at once, whatever failed before."""
@@ -86,6 +100,8 @@ class KeyedQueue(Generic[V]):
     def _release(self, key: str) -> bool:
         """Whether a newer word waits."""
         self._busy.discard(key)
+        if not self._busy:
+            self._settled.set()
         if key not in self._newer:
             return False
         self.put(key, self._newer.pop(key))

@@ -74,6 +74,10 @@ class Reconciler:
         """Read the object again, and record it even if it has no news."""
         self._queue.put(key_of(namespace, name), Look(namespace, name, uid))
 
+    def waits(self, namespace: str, name: str) -> bool:
+        """Whether there is news of it that was not recorded yet."""
+        return key_of(namespace, name) in self._queue
+
     # ------------------------------------------------------------ one batch
 
     async def _work(self, left: dict[str, Sight]) -> None:

@@ -1,16 +1,17 @@
 """The sweep: a listing of our own against the database, for whatever no event told.
 
-It deletes nothing and records nothing itself: it has objects looked at again, one by one. And it believes a
-difference only when a second listing shows it too: an empty or a narrowed one may be the API server's mistake,
-or a right that was taken away.
+It deletes nothing and records nothing itself: it has objects looked at again, one by one. And it believes
+a difference only when a second listing shows it too: an empty or a narrowed one may be the API server's
+mistake, or a right that was taken away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nice_operator.domain.errors import NiceError
 from nice_operator.domain.task import KUBERNETES, Task
@@ -106,19 +107,35 @@ class Sweep:
         self._every = every
         self._settle = settle
 
+    async def begin(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
+        """Tell ``hear`` of every object there is, and look for deletions that happened while nobody led.
+
+        This is faster than the watch's own listing by half, and the watch, which is to begin after it, has
+        then little news. Tries until the API server answers.
+        """
+        await self._until_answered(lambda: self._tell_all(hear))
+
     async def run(self) -> None:
-        """At once, where only deletions are looked for, because the watch is about to list the rest; then
-        every so often."""
-        first = True
+        """Look for deletions at once, then for every difference every so often, until cancelled."""
+        await self._until_answered(lambda: self._once(deletions_only=True))
+        while True:
+            await asyncio.sleep(self._every)
+            await self._until_answered(lambda: self._once(deletions_only=False))
+
+    async def _until_answered(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self._once(deletions_only=first)
+                return await work()
             except NiceError as error:
-                _log.warning("the sweep of NiceTasks is tried again in %.0f s: %s", AFTER_FAILURE, error)
-                await asyncio.sleep(min(AFTER_FAILURE, self._every))
-                continue
-            first = False
-            await asyncio.sleep(self._every)
+                pause = min(AFTER_FAILURE, self._every)
+                _log.warning("the sweep of NiceTasks is tried again in %.0f s: %s", pause, error)
+                await asyncio.sleep(pause)
+
+    async def _tell_all(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
+        for place in self._places:
+            async for page in self._objects.pages(place):
+                for document in page:
+                    hear(document)
 
     async def _once(self, *, deletions_only: bool) -> None:
         found = await self._compare()
@@ -139,12 +156,17 @@ class Sweep:
         elif not deletions_only:
             self._on_clean()
 
+    @property
+    def _places(self) -> Sequence[str | None]:
+        return self._namespaces or (None,)
+
     async def _compare(self) -> Difference:
         """Tasks first: what comes between the two readings is in the listing, and not missing."""
         tasks = await self._tasks.all()
-        places = self._namespaces or (None,)
-        listed = [each for place in places for each in await self._objects.list(place)]
-        return difference(tasks, listed, self._namespaces, self._requested)
+        listed = [each for place in self._places for each in await self._objects.list(place)]
+        found = difference(tasks, listed, self._namespaces, self._requested)
+        late = {name: each for name, each in found.unheard.items() if not self._reconciler.waits(*name)}
+        return Difference(found.missing, late)
 
     def _requested(self, namespace: str, name: str) -> str | None:
         told = self._reconciler.memory.get(namespace, name)

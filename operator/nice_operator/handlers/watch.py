@@ -15,6 +15,7 @@ from typing import Any
 
 import kopf
 
+from nice_operator.handlers.kopf_settings import kopf_settings
 from nice_operator.handlers.login import login
 from nice_operator.ports import KubeAccess
 from nice_operator.resources import API_VERSION
@@ -26,7 +27,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 LONG_ENOUGH = 60.0
 """A life of kopf that lasted so long ended for a reason of its own: the next begins at once."""
-STOP_WITHIN = 10.0
+STOP_WITHIN = 2.0
+"""Seconds that the end of a term waits for kopf's thread; what it says later is not listened to."""
 
 Hear = Callable[[str | None, dict[str, Any]], None]
 """Told of one event: its type (None for what a listing found), and the object."""
@@ -99,7 +101,7 @@ class _Life:
         self.stop.set()
         ended, _ = await asyncio.wait([self._over], timeout=STOP_WITHIN)
         if not ended:
-            _log.error("the watch of Kubernetes does not end within %s s; it is not listened to", STOP_WITHIN)
+            _log.info("kopf takes more than %s s to end; nobody listens to it any more", STOP_WITHIN)
 
     def _run(self) -> None:
         error: BaseException | None = None
@@ -117,7 +119,7 @@ class _Life:
         namespaces = list(self._settings.namespaces)
         await kopf.operator(
             registry=self._registry(),
-            settings=_kopf_settings(self._settings),
+            settings=kopf_settings(page=self._settings.page, inactivity=self._settings.inactivity),
             standalone=True,
             clusterwide=not namespaces,
             namespaces=namespaces,
@@ -151,17 +153,3 @@ class _Life:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
             _log.debug("the event loop has ended before the watch of Kubernetes")
-
-
-def _kopf_settings(wanted: WatchSettings) -> kopf.OperatorSettings:
-    settings = kopf.OperatorSettings()
-    settings.peering.standalone = True  # we have leaders of our own; equal peers would both freeze
-    settings.posting.enabled = False
-    settings.scanning.disabled = True  # no rights on namespaces and resource definitions are needed
-    settings.watching.chunk_size = wanted.page
-    settings.watching.inactivity_timeout = wanted.inactivity
-    settings.watching.connect_timeout = 10
-    settings.networking.request_timeout = 60
-    settings.queueing.idle_timeout = 1
-    settings.process.ultimate_exiting_timeout = None  # it would kill the whole process
-    return settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,6 +56,10 @@ class TaskObjects(Protocol):
 
     async def list(self, namespace: str | None) -> Sequence[ListedTask]:
         """All of a namespace, or of all namespaces."""
+        ...
+
+    def pages(self, namespace: str | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        """The same as whole objects, some at a time."""
         ...
 
     async def read(self, namespace: str, name: str) -> Mapping[str, Any] | None:
