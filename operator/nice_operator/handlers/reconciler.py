@@ -144,7 +144,7 @@ class Reconciler:
         if before is not None and before.uid != told.uid:
             self._statuses.gone(before.uid)
         self.memory.note(told)
-        self._statuses.shown(seen.shown)
+        self._statuses.recorded(seen.shown)
         if before is not None and before.task_name != told.task_name:
             self._retry_clashing(told.namespace)
 

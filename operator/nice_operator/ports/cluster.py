@@ -74,8 +74,12 @@ class TaskStatuses(Protocol):
         """Forget what was shown: all of it is about to be shown again."""
         ...
 
+    def recorded(self, task: ShownTask) -> None:
+        """What the object looks like now, and what it declares has just been recorded."""
+        ...
+
     def shown(self, task: ShownTask) -> None:
-        """The object looks like this now, and its definition of that generation is recorded."""
+        """What the object looks like now; what it declares was recorded before."""
         ...
 
     def gone(self, uid: str) -> None:
