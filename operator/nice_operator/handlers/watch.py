@@ -27,6 +27,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 LONG_ENOUGH = 60.0
 """A life of kopf that lasted so long ended for a reason of its own: the next begins at once."""
+LAST_BREATH = 0.05
+"""Seconds in which the connections that kopf let go of are closed, before its event loop is."""
 STOP_WITHIN = 2.0
 """Seconds that the end of a term waits for kopf's thread; what it says later is not listened to."""
 
@@ -125,6 +127,7 @@ class _Life:
             namespaces=namespaces,
             stop_flag=self.stop,
         )
+        await asyncio.sleep(LAST_BREATH)
 
     def _registry(self) -> kopf.OperatorRegistry:
         """Only ``on.event``: no other kind of handler leaves the objects as they are (no finalizer, no
