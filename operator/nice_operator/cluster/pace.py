@@ -45,9 +45,9 @@ class Pace:
         self._failures = 0
 
     @property
-    def failures(self) -> int:
-        """In a row."""
-        return self._failures
+    def resting(self) -> bool:
+        """Whether everybody waits because of a failure that is known already."""
+        return self._resume_at > self._monotonic()
 
     def _pause(self) -> float:
         now = self._monotonic()

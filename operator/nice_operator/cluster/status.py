@@ -132,8 +132,9 @@ class StatusWriter:
                 self.book.know(uid, facts.task.id)
                 await self._bring(entry, facts, now)
         except KubeUnavailable as error:
+            level = logging.DEBUG if self._pace.resting else logging.WARNING  # once for all that wait
             again_in = self._pace.failed(error.retry_after)
-            _log.log(_level(self._pace.failures), "statuses wait %.1f s: %s", again_in, error)
+            _log.log(level, "statuses wait %.1f s: %s", again_in, error)
         except KubeRefused as error:
             again_in = self._refused(error)
         except Exception:
@@ -207,8 +208,3 @@ def _news(before: Movement | None, now: Movement) -> bool:
     if before is None or now.state in ACTIVE_STATES:
         return before != now
     return now.newest > before.newest or now.count > before.count
-
-
-def _level(failures: int) -> int:
-    """A failure is said once for all that wait, and not by each of them."""
-    return logging.WARNING if failures == 1 else logging.DEBUG

@@ -119,15 +119,18 @@ class _Life:
 
     async def _operate(self) -> None:
         namespaces = list(self._settings.namespaces)
-        await kopf.operator(
-            registry=self._registry(),
-            settings=kopf_settings(page=self._settings.page, inactivity=self._settings.inactivity),
-            standalone=True,
-            clusterwide=not namespaces,
-            namespaces=namespaces,
-            stop_flag=self.stop,
-        )
-        await asyncio.sleep(LAST_BREATH)
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=kopf_settings(page=self._settings.page, inactivity=self._settings.inactivity),
+                standalone=True,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
+                stop_flag=self.stop,
+            )
+        finally:
+            self.stop.set()  # a thread of kopf's waits for it, and the event loop would wait for that thread
+            await asyncio.sleep(LAST_BREATH)
 
     def _registry(self) -> kopf.OperatorRegistry:
         """Only ``on.event``: no other kind of handler leaves the objects as they are (no finalizer, no
