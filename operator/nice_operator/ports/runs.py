@@ -150,6 +150,18 @@ class RunPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Movement:
+    """Where the runs of one task in one state stand: any change of theirs changes one of these figures.
+    ``epochs`` is the sum of their epochs."""
+
+    task_id: TaskId
+    state: RunState
+    count: int
+    epochs: int
+    newest: RunId
+
+
+@dataclass(frozen=True, slots=True)
 class Reaped:
     """A run that the reaper moved, and where to."""
 
@@ -249,6 +261,11 @@ class RunQueries(Protocol):
 
     async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
         """How many runs of each task are queued, claimed or running; tasks without any are left out."""
+        ...
+
+    async def movements(self, within: timedelta) -> Sequence[Movement]:
+        """All active runs, and the final ones made ``within`` so long, by task and state. What was active in
+        one answer and is not in the next has ended."""
         ...
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]: ...

@@ -24,6 +24,7 @@ from nice_operator.ports import (
     HeldRun,
     Holder,
     Lead,
+    Movement,
     NewRun,
     OpenSession,
     Orders,
@@ -52,6 +53,7 @@ from nice_operator.store.heartbeat import heartbeat
 from nice_operator.store.leader import keep_lead, leave_lead, read_lead, take_lead
 from nice_operator.store.logs import SqlLogStore
 from nice_operator.store.migrate import migrate
+from nice_operator.store.movements import movements
 from nice_operator.store.orders import ask_drain, read_orders
 from nice_operator.store.place import DatabasePlace
 from nice_operator.store.put_task import put_task
@@ -139,6 +141,14 @@ class SqlStore:
     async def list_tasks(self, namespace: str | None = None) -> Sequence[Task]:
         """The living, by namespace and name."""
         return await self.database.read(lambda tx: task_queries.list_tasks(tx, self._versions, namespace))
+
+    async def tasks_named(self, names: Collection[tuple[str, str]]) -> Sequence[Task]:
+        """The living among these."""
+        return await self.database.read(lambda tx: task_queries.tasks_named(tx, self._versions, names))
+
+    async def tasks_with_uids(self, uids: Collection[str]) -> Sequence[Task]:
+        """The living among these."""
+        return await self.database.read(lambda tx: task_queries.tasks_with_uids(tx, self._versions, uids))
 
     async def get_version(self, task_id: TaskId, generation: int) -> JsonObject | None:
         """The spec as written, of one generation."""
@@ -330,6 +340,10 @@ class SqlStore:
     async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
         """Active runs by task."""
         return await self.database.read(lambda tx: active.active_counts(tx, namespace))
+
+    async def movements(self, within: timedelta) -> Sequence[Movement]:
+        """Active runs, and final ones made lately."""
+        return await self.database.read(lambda tx: movements(tx, within))
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]:
         """Oldest first, with late evidence."""
