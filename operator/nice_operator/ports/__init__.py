@@ -5,6 +5,10 @@ most calls do not take a "now". Errors: adapters raise ``domain.errors.Unavailab
 does not answer, and no error of a library ever passes this border.
 """
 
+from nice_operator.ports.access import (
+    WorkerGate,
+    WorkerIdentity,
+)
 from nice_operator.ports.coordination import (
     Clock,
     Duty,
@@ -85,4 +89,6 @@ __all__ = [
     "TaskStore",
     "Term",
     "Wakeups",
+    "WorkerGate",
+    "WorkerIdentity",
 ]
