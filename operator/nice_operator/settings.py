@@ -33,6 +33,7 @@ class DevSettings:
     ``sync`` False works on what the database holds and changes no definitions. ``view_only`` shows
     everything, starts and stops nothing. ``log_to_stdout`` copies log lines there. ``unhandled_errors`` is
     for tasks that choose none (None: the worker decides). ``behind`` is what stands before us.
+    ``tokens`` is the directory with the tokens of clients (None: nobody is asked, on loopback alone).
     ``undeclared_tasks``: whether a name that no file declares becomes a
     task when a worker registers it or somebody schedules it; ``undeclared_timeout`` is then its timeout.
     """
@@ -49,6 +50,7 @@ class DevSettings:
     behind: Behind = field(default_factory=Behind)
     undeclared_tasks: bool = True
     undeclared_timeout: timedelta = timedelta(hours=24)
+    tokens: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
 
 def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSettings:
     problems: list[Problem] = []
-    host = _read_host(found.host or environment.get("HOST") or DEFAULT_HOST, problems)
+    tokens = _read_tokens(found.tokens or environment.get("NICE_TOKEN_DIR") or "", problems)
+    host = _read_host(found.host or environment.get("HOST") or DEFAULT_HOST, tokens is not None, problems)
     port = _read_port(found.port or environment.get("PORT") or str(DEFAULT_PORT), problems)
     level = _read_level(environment.get("NICE_LOG_LEVEL", "info").lower(), problems)
     undeclared = _read_switch(environment.get("NICE_UNDECLARED_TASKS", "on").lower(), problems)
@@ -104,16 +107,28 @@ def _read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevS
         behind=behind,
         undeclared_tasks=undeclared,
         undeclared_timeout=timeout,
+        tokens=tokens,
     )
 
 
-def _read_host(host: str, problems: list[Problem]) -> str:
-    if not _is_loopback(host):
+def _read_tokens(text: str, problems: list[Problem]) -> Path | None:
+    if text and not Path(text).is_dir():
+        remedy = "name one with a file per client, its name the client's, its content the token"
+        problems.append(Problem("--tokens", f"{text} is not a directory; {remedy}"))
+    return Path(text).resolve() if text else None
+
+
+def _read_host(host: str, authenticated: bool, problems: list[Problem]) -> str:
+    if authenticated and not _is_address(host):
+        expected = "expected localhost or an address of this machine, such as 0.0.0.0 for all of them"
+        problems.append(Problem("--host", f"is {host!r}; {expected}. Names go to --public-host"))
+    elif not authenticated and not is_loopback(host):
         problems.append(
             Problem(
                 "--host",
-                f"{host} is not a loopback address; the dev mode asks nobody who they are, so it listens "
-                "on localhost, 127.0.0.1 or ::1 only. Put a proxy that authenticates in front",
+                f"{host} is not a loopback address; without --tokens the dev mode asks nobody who they are, "
+                "so it listens on localhost, 127.0.0.1 or ::1 only. Give it tokens, or put a proxy that "
+                "authenticates in front",
             )
         )
     return host
@@ -154,9 +169,14 @@ def _read_timeout(text: str, problems: list[Problem]) -> timedelta:
         return timedelta()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        return host == "localhost" or bool(ip_address(host))
     except ValueError:
         return False
 
@@ -176,8 +196,14 @@ def _parser() -> argparse.ArgumentParser:
 def _add_dev(dev: argparse.ArgumentParser) -> None:
     dev.add_argument("folder", type=Path, metavar="DIR", help="the folder with NiceTask manifests")
     dev.add_argument("--data", type=Path, metavar="DIR", help=f"where data lie (default ./{DEFAULT_DATA})")
-    dev.add_argument("--host", help=f"loopback address to listen on (default {DEFAULT_HOST}, or $HOST)")
+    dev.add_argument("--host", help=f"address to listen on (default {DEFAULT_HOST}, or $HOST)")
     dev.add_argument("--port", help=f"port to listen on (default {DEFAULT_PORT}, or $PORT; 0: any free one)")
+    dev.add_argument(
+        "--tokens",
+        metavar="DIR",
+        help="ask every caller for a token: a file per client, its name the client's, its content the token "
+        "(default $NICE_TOKEN_DIR, else nobody is asked and only loopback is listened on)",
+    )
     dev.add_argument("--no-sync", action="store_true", help="use the stored definitions; do not read DIR")
     dev.add_argument("--view-only", action="store_true", help="show everything, start and stop nothing")
     dev.add_argument(

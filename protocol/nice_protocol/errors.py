@@ -31,6 +31,7 @@ class Code(StrEnum):
     OVER_CREDIT = "over_credit"
     CLOSED = "closed"
     FENCED = "fenced"
+    NOT_ADMITTED = "not_admitted"
     INTERNAL = "internal"
 
 
@@ -45,6 +46,7 @@ FATAL = frozenset(
         Code.OVER_CREDIT,
         Code.CLOSED,
         Code.FENCED,
+        Code.NOT_ADMITTED,
         Code.INTERNAL,
     }
 )

@@ -104,14 +104,15 @@ Serve = Callable[..., Awaitable[ApiServer]]
 
 @asynccontextmanager
 async def api_server(
-    data: Path, options: WebOptions | None = None, settings: EngineSettings | None = None
+    data: Path, options: WebOptions | None = None, settings: EngineSettings | None = None, **access: Any
 ) -> AsyncIterator[ApiServer]:
-    """A running engine on a SQLite file in ``data``, and the server on a free port of the loopback."""
+    """A running engine on a SQLite file in ``data``, and the server on a free port of the loopback.
+    ``access``: ``tokens`` and ``gate`` of ``make_app``."""
     store = await SqlStore.open(data / f"{uuid4().hex}.db", read_spec=spec_from_manifest)
     wanted = settings or EngineSettings(lease=None, every_pool=True, poll=0.2)
     engine = Engine(store, store.logs, LocalWakeups(), NobodyKnown(), SystemClock(), wanted)
     files = Files()
-    server = TestServer(make_app(engine, files, options), host="127.0.0.1")
+    server = TestServer(make_app(engine, files, options, **access), host="127.0.0.1")
     await server.start_server(**{k: v for k, v in RUNNER_OPTIONS.items() if k != "access_log"})
     await engine.start()
     client: TestClient[Any, Any] = TestClient(server, auto_decompress=False)

@@ -28,6 +28,7 @@ from nice_operator.store import SqlStore
 from nice_operator.web.app import RUNNER_OPTIONS, make_app
 from nice_operator.web.definitions import Definitions, NoDefinitions
 from nice_operator.web.options import LOOPBACK_HOSTS, WebOptions
+from nice_operator.web.tokens import Tokens
 from nice_operator.web.worker_link import make_link_app
 
 SHUTDOWN_SECONDS = 2.0
@@ -39,14 +40,14 @@ async def run_dev(settings: DevSettings) -> int:
     data = DataDirectory.prepare(settings.data)
     async with AsyncExitStack() as stack:
         stack.enter_context(requests.listening())
+        tokens = None if settings.tokens is None else Tokens(settings.tokens)
         stack.callback(OperatorLock.acquire(data.operator_lock).release)
-        listeners = sockets.listen_on_loopback(settings.host, settings.port)
+        listeners = sockets.listen_on(settings.host, settings.port)
         port = listeners[0].getsockname()[1]
         engine = await stack.enter_async_context(_engine(settings, data))
         definitions = await stack.enter_async_context(_definitions(settings, engine))
-        await stack.enter_async_context(
-            _serving(make_app(engine, definitions, _web_options(settings)), listeners)
-        )
+        app = make_app(engine, definitions, _web_options(settings), tokens=tokens)
+        await stack.enter_async_context(_serving(app, listeners))
         worker = await _worker(settings, data, engine, stack)
         tasks = [summary.task for summary in await engine.tasks.list()]
         greet(settings, data, port, tasks, definitions.broken())
@@ -58,12 +59,18 @@ async def run_dev(settings: DevSettings) -> int:
 def _web_options(settings: DevSettings) -> WebOptions:
     behind = settings.behind
     return WebOptions(
-        hosts=LOOPBACK_HOSTS | behind.hosts,
+        hosts=LOOPBACK_HOSTS | behind.hosts | _own_name(settings.host),
         base_path=behind.base_path,
         view_only=settings.view_only,
         sync=settings.sync and not settings.view_only,
         proxy=behind.proxy,
     )
+
+
+def _own_name(host: str) -> frozenset[str]:
+    """The address itself, which no foreign name can lead to by rebinding; "all addresses" is none."""
+    wildcard = host in ("0.0.0.0", "::")  # noqa: S104  compared with, not listened on
+    return frozenset() if wildcard else frozenset({f"[{host}]" if ":" in host else host})
 
 
 @asynccontextmanager

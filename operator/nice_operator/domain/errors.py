@@ -2,6 +2,7 @@
 
 NiceError
 ├── InvalidInput      400  what was sent cannot be accepted as it is
+├── Unauthenticated   401  nobody knows who the caller is
 ├── Forbidden         403  the caller may not do this
 ├── NotFound          404  no such task or run
 ├── Conflict          409  the present state forbids it; names the run in the way
@@ -43,6 +44,10 @@ class InvalidInput(NiceError):
     def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class Unauthenticated(NiceError):
+    """The caller did not say who it is, or could not prove it."""
 
 
 class Forbidden(NiceError):

@@ -15,7 +15,10 @@ from nice_operator.domain.errors import Unavailable
 from nice_operator.engine.connection import WorkerConnection
 from nice_operator.engine.service import Engine
 from nice_operator.engine.workers import WorkerHub
+from nice_operator.ports import WorkerIdentity
+from nice_operator.web.keys import ENGINE, WORKER
 from nice_operator.web.outbox import QUEUED_BYTES, Outbox
+from nice_operator.web.routing import Access, Operation, Route
 from nice_protocol.codec import Codec
 from nice_protocol.errors import Code, ProtocolError
 from nice_protocol.limits import MAX_FRAME
@@ -31,15 +34,17 @@ _codec = Codec(orjson.dumps, orjson.loads)
 
 
 def make_link_app(engine: Engine) -> web.Application:
-    """An application with nothing but the link, for a socket that only workers reach."""
+    """An application with nothing but the link, for a socket that only workers reach: nobody is asked."""
     app = web.Application()
+    app[ENGINE] = engine
     app.router.add_get(PATH, WorkerLink(engine.workers).serve)
-
-    async def hang_up(app: web.Application) -> None:
-        await engine.workers.close()
-
     app.on_shutdown.append(hang_up)
     return app
+
+
+async def hang_up(app: web.Application) -> None:
+    """``on_shutdown``: workers go on, and come to the next server."""
+    await app[ENGINE].workers.close()
 
 
 class WorkerLink:
@@ -57,14 +62,16 @@ class WorkerLink:
         channel = SocketChannel(socket, request.transport)
         writer = asyncio.create_task(channel.write())
         try:
-            await self._converse(socket, channel)
+            await self._converse(socket, channel, request.get(WORKER))
         finally:
             channel.close(WSCloseCode.GOING_AWAY, "")
             await writer
         return socket
 
-    async def _converse(self, socket: web.WebSocketResponse, channel: SocketChannel) -> None:
-        connection = await self._greet(socket, channel)
+    async def _converse(
+        self, socket: web.WebSocketResponse, channel: SocketChannel, identity: WorkerIdentity | None
+    ) -> None:
+        connection = await self._greet(socket, channel, identity)
         if connection is None:
             return
         try:
@@ -75,7 +82,9 @@ class WorkerLink:
         finally:
             await self._hub.disconnect(connection)
 
-    async def _greet(self, socket: web.WebSocketResponse, channel: SocketChannel) -> WorkerConnection | None:
+    async def _greet(
+        self, socket: web.WebSocketResponse, channel: SocketChannel, identity: WorkerIdentity | None
+    ) -> WorkerConnection | None:
         """The first message, within ten seconds, must be a hello that can be accepted."""
         try:
             async with asyncio.timeout(HELLO_WITHIN):
@@ -83,7 +92,7 @@ class WorkerLink:
             if not isinstance(message, Hello):
                 OperatorSession().receive(message)
                 raise AssertionError("anything but hello is refused by a new session")
-            return await self._hub.connect(message, channel)
+            return await self._hub.connect(message, channel, identity)
         except ProtocolError as error:
             channel.send(Error(error.code, error.message[:1000], error.about))
             channel.close(WSCloseCode.POLICY_VIOLATION, error.code)
@@ -138,3 +147,12 @@ class SocketChannel:
     async def write(self) -> None:
         """Send until closed."""
         await self._outbox.write()
+
+
+async def serve_pool_worker(request: web.Request) -> web.StreamResponse:
+    """The link among the addresses of the network, where a worker proves who it is."""
+    return await WorkerLink(request.app[ENGINE].workers).serve(request)
+
+
+_OPERATION = Operation("WebSocket: the protocol of workers of pools", {101: "The socket is open"})
+WORKER_LINK = Route("GET", PATH, serve_pool_worker, Access.WORKER, _OPERATION, streams=True)

@@ -14,6 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from nice_operator.domain.errors import InvalidInput
 from nice_operator.domain.strict_json import MAX_BYTES
+from nice_operator.web.keys import VISIT
 from nice_operator.web.outbox import Outbox
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ async def conversation(request: web.Request) -> AsyncIterator[Conversation]:
     await socket.prepare(request)
     _keep_alive(request.transport)
     outbox = Outbox(socket, request.transport)
+    if (visit := request.get(VISIT)) is not None:
+        visit.goodbye = outbox.close
     writer = asyncio.create_task(outbox.write())
     try:
         yield Conversation(socket, outbox)
