@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-
-from aiohttp import web
 
 from nice_operator.bootstrap import sockets
 from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.bootstrap.greeting import greet
 from nice_operator.bootstrap.log_copies import CopiedLogs, Copier
 from nice_operator.bootstrap.parting import part
+from nice_operator.bootstrap.serving import serving
 from nice_operator.bootstrap.stopping import StopRequests
 from nice_operator.engine.service import Engine
 from nice_operator.engine.settings import EngineSettings
@@ -25,13 +23,11 @@ from nice_operator.local.worker import LocalWorker
 from nice_operator.resources import spec_from_manifest
 from nice_operator.settings import DevSettings
 from nice_operator.store import SqlStore
-from nice_operator.web.app import RUNNER_OPTIONS, make_app
+from nice_operator.web.app import make_app
 from nice_operator.web.definitions import Definitions, NoDefinitions
 from nice_operator.web.options import LOOPBACK_HOSTS, WebOptions
 from nice_operator.web.tokens import Tokens
 from nice_operator.web.worker_link import make_link_app
-
-SHUTDOWN_SECONDS = 2.0
 
 
 async def run_dev(settings: DevSettings) -> int:
@@ -47,7 +43,7 @@ async def run_dev(settings: DevSettings) -> int:
         engine = await stack.enter_async_context(_engine(settings, data))
         definitions = await stack.enter_async_context(_definitions(settings, engine))
         app = make_app(engine, definitions, _web_options(settings), tokens=tokens)
-        await stack.enter_async_context(_serving(app, listeners))
+        await stack.enter_async_context(serving(app, listeners))
         worker = await _worker(settings, data, engine, stack)
         tasks = [summary.task for summary in await engine.tasks.list()]
         greet(settings, data, port, tasks, definitions.broken())
@@ -125,21 +121,9 @@ async def _worker(
 ) -> LocalWorker:
     """The worker link, and the local worker that uses it."""
     link = [sockets.listen_on_path(data.operator_socket)]
-    await stack.enter_async_context(_serving(make_link_app(engine), link))
+    await stack.enter_async_context(serving(make_link_app(engine), link))
     worker = LocalWorker(data, settings.folder)
     if not settings.view_only:
         await worker.start()
         stack.push_async_callback(worker.stop_replacing)
     return worker
-
-
-@asynccontextmanager
-async def _serving(app: web.Application, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, handle_signals=False, **RUNNER_OPTIONS, shutdown_timeout=SHUTDOWN_SECONDS)
-    await runner.setup()
-    try:
-        for listener in listeners:
-            await web.SockSite(runner, listener).start()
-        yield
-    finally:
-        await runner.cleanup()

@@ -56,6 +56,10 @@ class Leading:
         """The present term, while this replica leads."""
         return self._term
 
+    def take_on(self, duties: Sequence[Duty]) -> None:
+        """Further duties, before the first term."""
+        self._performances += [Performance(duty, self._clock) for duty in duties]
+
     def duties(self) -> Sequence[Health]:
         """How each duty does; running only here while this replica leads."""
         return [performance.health() for performance in self._performances]

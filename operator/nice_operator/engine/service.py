@@ -102,6 +102,12 @@ class Engine:
         self.external.elsewhere = self.roster.names
         return self.roster
 
+    def take_on(self, services: Sequence[Service] = (), duties: Sequence[Duty] = ()) -> None:
+        """What the edges bring: services of every replica, duties of the one that leads. Before the start."""
+        self._tidying += [Loop(service, self.clock) for service in services]
+        if self.leading is not None:
+            self.leading.take_on(duties)
+
     async def start(self) -> None:
         """Begin to fire, to give out work and to tidy up; a server that only shows does none of it."""
         if not self.settings.view_only:

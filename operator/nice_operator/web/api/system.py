@@ -30,7 +30,10 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """The process answers."""
+    """The process answers, and none of its loops hangs; one that fails is no reason to begin anew."""
+    hung = sorted(health.name for health in request.app[ENGINE].services() if health.hung)
+    if hung:
+        raise Unavailable(f"not alive: {', '.join(hung)} hangs")
     return json_response({"status": "ok"})
 
 
@@ -97,7 +100,7 @@ ROUTES = (
         "GET", "/api/v1", index, Access.READ,
         Operation("Where to go from here", {200: "Addresses, by name"}),
     ),
-    Route("GET", "/healthz", healthz, Access.OPEN, Operation("The process answers", {200: "It does"})),
+    Route("GET", "/healthz", healthz, Access.OPEN, Operation("The process answers, its loops turn", {200: "They do", 503: "One hangs"})),
     Route(
         "GET", "/readyz", readyz, Access.OPEN,
         Operation("Process, database and loops work", {200: "They do", 503: "One does not"}),
