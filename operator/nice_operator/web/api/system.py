@@ -100,7 +100,10 @@ ROUTES = (
         "GET", "/api/v1", index, Access.READ,
         Operation("Where to go from here", {200: "Addresses, by name"}),
     ),
-    Route("GET", "/healthz", healthz, Access.OPEN, Operation("The process answers, its loops turn", {200: "They do", 503: "One hangs"})),
+    Route(
+        "GET", "/healthz", healthz, Access.OPEN,
+        Operation("The process answers, its loops turn", {200: "They do", 503: "One hangs"}),
+    ),
     Route(
         "GET", "/readyz", readyz, Access.OPEN,
         Operation("Process, database and loops work", {200: "They do", 503: "One does not"}),
