@@ -21,6 +21,8 @@ NEVER_RAN = frozenset({RunState.SKIPPED, RunState.MISSED})
 ENDED_STATES = FINAL_STATES - NEVER_RAN
 """A run in one of these was executed, or could have been."""
 LONGEST_REASON = 256
+LARGEST_EXIT_CODE = 2**31 - 1
+"""A worker of somebody else's may tell any number; the whole status would be refused for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,6 @@ def _run(run: Run) -> dict[str, Any]:
     told: dict[str, Any] = {"id": str(run.id), "state": run.state.value}
     if run.reason:
         told["reason"] = run.reason[:LONGEST_REASON]
-    if run.exit_code is not None:
+    if run.exit_code is not None and abs(run.exit_code) <= LARGEST_EXIT_CODE:
         told["exitCode"] = run.exit_code
     return told | {name: rfc3339(moment) for name, moment in times.items() if moment}
