@@ -157,8 +157,12 @@ def _duties(settings: ClusterSettings, engine: Engine, api: KubeApi, source: Poo
     )
     cluster = KubePools(api, _installation(settings))
     keeper = PoolKeeper(engine.pools, engine.store, cluster, engine.wakeups, engine.clock)
-    brought = [DefaultPool(api, settings.default_pool, settings.namespace)] if settings.default_pool else []
-    return [kubernetes, status, keeper, *brought]
+    return [kubernetes, status, keeper, *_brought(settings, api)]
+
+
+def _brought(settings: ClusterSettings, api: KubeApi) -> list[Duty]:
+    file, config_map = settings.default_pool, settings.default_pool_config_map
+    return [] if file is None else [DefaultPool(api, file, settings.namespace, config_map)]
 
 
 def _installation(settings: ClusterSettings) -> Installation:

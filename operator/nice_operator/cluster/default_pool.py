@@ -29,10 +29,15 @@ class DefaultPool:
 
     name = "default pool"
 
-    def __init__(self, api: KubeApi, file: Path, namespace: str) -> None:
+    def __init__(
+        self, api: KubeApi, file: Path, namespace: str, config_map: str, *, look_every: float = LOOK_EVERY
+    ) -> None:
+        """``config_map`` is the one that ``file`` comes from."""
         self._api = api
         self._file = file
         self._namespace = namespace
+        self._config_map = config_map
+        self._look_every = look_every
 
     async def lead(self, term: Term) -> None:
         """Until the term ends."""
@@ -42,13 +47,19 @@ class DefaultPool:
             if text != applied:
                 await self._apply(_read(text, self._file))
                 applied = text
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(self._look_every)
 
     async def _apply(self, pool: JsonDocument) -> None:
         name = pool["metadata"]["name"]
         path = f"/apis/{API_VERSION}/namespaces/{self._namespace}/niceworkerpools/{name}"
-        await self._api.apply(path, pool)
+        await self._api.apply(path, pool | {"metadata": pool["metadata"] | await self._owner()})
         _log.info("worker pool %s/%s is as the release says", self._namespace, name)
+
+    async def _owner(self) -> JsonDocument:
+        path = f"/api/v1/namespaces/{self._namespace}/configmaps/{self._config_map}"
+        uid = (await self._api.get(path))["metadata"]["uid"]
+        owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": self._config_map, "uid": uid}
+        return {"ownerReferences": [owner]}
 
 
 def _read(text: str, file: Path) -> JsonDocument:

@@ -48,7 +48,7 @@ class ClusterSettings:
     """``namespace`` is the release's own, which the root paths serve; ``watched`` are the namespaces whose
     tasks are run (empty: all), ``with_pools`` those where pools become Deployments. ``database``, ``redis``
     (None: there is none) and ``tokens`` are directories with one file per value. ``default_pool`` is a file
-    with the pool that the release brings (None: it brings none)."""
+    with the pool that the release brings (None: it brings none), from the ConfigMap of that name."""
 
     namespace: str
     pod: str
@@ -62,6 +62,7 @@ class ClusterSettings:
     tokens: Path
     workers: WorkerSettings
     default_pool: Path | None
+    default_pool_config_map: str
     view_only: bool
     undeclared_tasks: bool
     undeclared_timeout: timedelta
@@ -88,6 +89,7 @@ def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
         tokens=Path(read.needed("NICE_TOKEN_DIR", "the directory with the tokens of clients")),
         workers=read.workers(),
         default_pool=read.path("NICE_DEFAULT_POOL_FILE"),
+        default_pool_config_map=read.text("NICE_DEFAULT_POOL_CONFIG_MAP"),
         view_only=read.switch("NICE_VIEW_ONLY"),
         undeclared_tasks=read.switch("NICE_UNDECLARED_TASKS"),
         undeclared_timeout=read_timeout(
