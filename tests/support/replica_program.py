@@ -1,6 +1,6 @@
 """One replica as a process of its own, to be killed and frozen: ``python -m tests.support.replica_program
 DATABASE REDIS_DIRECTORY NAME``. Says on stdout, a line of JSON each, when it is ready, when a term begins
-and ends, and every 20 ms that it leads. Times are the machine's monotonic clock, the same for all processes."""
+and ends, and every 20 ms that it leads. Times are the machine's monotonic clock, one for all processes."""
 
 from __future__ import annotations
 
