@@ -130,9 +130,9 @@ class RedisWakeups:
                 self._heard(message["data"])
 
     def _heard(self, message: bytes) -> None:
-        sender, *topics = message.split(b"\n")
+        sender, _, topics = message.partition(b"\n")
         if sender != self._own:
-            self._local.publish(*(topic.decode(errors="replace") for topic in topics))
+            self._local.publish(*topics.decode(errors="replace").split("\n"))
 
 
 class _Pauses:
