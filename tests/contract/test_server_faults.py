@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -116,6 +120,53 @@ async def test_a_slow_transaction_costs_no_worker_its_lease(harness: StoreHarnes
     assert time.monotonic() - began < 2
     assert not slow.done()
     await asyncio.gather(slow, *others)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 230 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("a file system of a given size can only be mounted by root")
+    with tempfile.TemporaryDirectory(prefix="nice-disk-") as directory:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", directory]
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"a file system of a given size cannot be mounted here: {done.stderr}")
+        try:
+            yield Path(directory)
+        finally:
+            subprocess.run(["umount", directory], check=True)
+
+
+async def test_a_full_disk_is_told_in_time_while_reads_go_on_and_forgotten_when_there_is_room(
+    small_disk: Path,
+) -> None:
+    """A minute: a MariaDB that waits for room looks again once a minute."""
+    server = MariaDb(small_disk)
+    server.install()
+    server.start(f"--log-bin={small_disk}/binlog", "--server-id=1")
+    try:
+        async with harness_on(server.url("full")) as harness:
+            task = await harness.put("a")
+            run = (await harness.submit(task)).run
+            with pytest.raises(OSError, match="No space left"):
+                _fill(small_disk / "fill")
+
+            began = time.monotonic()
+            with pytest.raises(Unavailable):
+                await harness.submit(task)
+            assert time.monotonic() - began < ANSWER_WITHIN + 1
+            assert (await harness.run(run.id)).state is RunState.QUEUED
+            (small_disk / "fill").unlink()
+            assert await _soon(lambda: harness.submit(task), within=100)
+    finally:
+        server.stop()
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(65536))
 
 
 async def test_transactions_that_deadlock_are_tried_again(harness: StoreHarness) -> None:

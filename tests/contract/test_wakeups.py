@@ -198,6 +198,20 @@ async def test_a_replica_that_starts_without_redis_works_and_connects_later(
     await one.stop()
 
 
+async def test_stopping_ends_whatever_is_under_way(tmp_path: Path, redis: RedisServer) -> None:
+    for number in range(40):
+        one = replica(tmp_path, redis)
+        await one.start()
+        if number % 2:
+            async with asyncio.timeout(WITHIN):
+                await one.hearing.wait()
+        for step in range(20):
+            one.publish(f"run:{number}:{step}")
+            await asyncio.sleep(0)
+        async with asyncio.timeout(WITHIN):
+            await one.stop()
+
+
 def published(redis: RedisServer) -> int:
     """PUBLISH commands that the server has carried out."""
     lines = redis.command("INFO", "commandstats").decode().splitlines()

@@ -21,7 +21,7 @@ from nice_operator.engine.explain import Why
 from nice_operator.web.app import RUNNER_OPTIONS, make_app
 from nice_operator.web.definitions import NoDefinitions
 from nice_operator.web.options import WebOptions
-from nice_protocol.messages import Assign, Cancel, Drain
+from nice_protocol.messages import Assign, Cancel, Drain, ResumedRun
 from tests.fakes.worker import FakeWorker
 from tests.support.engine import Harness
 from tests.support.mariadb import MariaDb
@@ -171,6 +171,19 @@ async def test_a_refusal_at_the_other_is_told_with_its_reason(two: Two) -> None:
         while (why := await two.a.engine.tasks.explain(summary.task)).reason is not Why.NOT_ELIGIBLE:
             await asyncio.sleep(0.05)
     assert "far: no GPU here" in why.message
+
+
+async def test_a_worker_goes_on_with_its_run_at_the_other_replica(two: Two) -> None:
+    worker = await two.b.worker()
+    run = await assigned(two, worker)
+    await worker.begin(run)
+    await worker.leave()
+
+    welcome = await worker.connect(two.a.engine.workers, (ResumedRun(run.run, run.epoch, "running"),))
+    assert welcome.discard == []
+    assert (await worker.finish(run, result="7")).verdict == "accepted"
+    ended = await two.b.ended(UUID(run.run))
+    assert (ended.state, ended.result, ended.lost_count) == (RunState.SUCCEEDED, "7", 0)
 
 
 async def test_a_worker_of_the_other_can_be_drained(two: Two) -> None:

@@ -10,17 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nice_operator.bootstrap.clock import SystemClock
+from nice_operator.bootstrap.coordination import coordination
 from nice_operator.engine.external.worker import Job
 from nice_operator.engine.service import Engine
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.lease.local import LocalWakeups
-from nice_operator.lease.redis_client import RedisLink
-from nice_operator.lease.redis_leadership import RedisLeadership
-from nice_operator.lease.redis_lock import RedisLock
 from nice_operator.lease.redis_place import RedisPlace
 from nice_operator.lease.redis_wakeups import RedisWakeups
-from nice_operator.lease.row import RowLeadership
-from nice_operator.ports import Duty, Leadership
+from nice_operator.ports import Duty
 from nice_operator.resources import spec_from_manifest
 from nice_operator.store import SqlStore
 from tests.support.engine import Harness, Known, MovableClock
@@ -28,7 +24,6 @@ from tests.support.mariadb import MariaDb
 
 WITHIN = 15.0
 LEASE = 3.0
-PREFIX = "nice:"
 
 
 def settings(name: str) -> EngineSettings:
@@ -43,34 +38,30 @@ async def replica(
     """One replica at work; ``redis`` is the directory that says where Redis is."""
     store = await SqlStore.open(url, read_spec=spec_from_manifest)
     clock, liveness = SystemClock(), Known()
-    row = RowLeadership(store, name, ttl=LEASE)
-    leadership: Leadership = row
-    wakeups: LocalWakeups | RedisWakeups = LocalWakeups()
-    link = None
-    if redis is not None:
-        link = RedisLink(RedisPlace(redis))
-        lock = RedisLock(link, prefix=PREFIX, token=name, ttl=LEASE)
-        leadership = RedisLeadership(lock, row, clock)
-        wakeups = RedisWakeups(RedisPlace(redis), prefix=PREFIX)
-        await wakeups.start()
-        async with asyncio.timeout(WITHIN):
-            await wakeups.hearing.wait()
-    engine = Engine(
-        store, store.logs, wakeups, liveness, clock, settings(name), leadership=leadership, duties=duties
-    )
-    harness = Harness(engine, store, MovableClock(), liveness)
-    await engine.start()
-    try:
-        yield harness
-    finally:
-        for worker in harness.workers:
-            await worker.close()
-        await engine.stop()
-        if isinstance(wakeups, RedisWakeups):
-            await wakeups.stop()
-        if link is not None:
-            await link.close()
-        await store.close()
+    place = None if redis is None else RedisPlace(redis)
+    async with coordination(store, name, place, clock, ttl=LEASE) as found:
+        if isinstance(found.wakeups, RedisWakeups):
+            async with asyncio.timeout(WITHIN):
+                await found.wakeups.hearing.wait()
+        engine = Engine(
+            store,
+            store.logs,
+            found.wakeups,
+            liveness,
+            clock,
+            settings(name),
+            leadership=found.leadership,
+            duties=duties,
+        )
+        harness = Harness(engine, store, MovableClock(), liveness)
+        await engine.start()
+        try:
+            yield harness
+        finally:
+            for worker in harness.workers:
+                await worker.close()
+            await engine.stop()
+    await store.close()
 
 
 @contextmanager

@@ -123,28 +123,28 @@ class Leading:
 
     async def _end(self, term: Term) -> None:
         """Let nobody else begin before what we began has ended; the lease's end is the only exception."""
-        tasks = [performance.task for performance in self._performances if performance.task is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=self._end_within)
-        late = [task.get_name() for task in tasks if not task.done()]
+        late = await self._end_duties()
         if late:
-            _log.error("term %d is over, but %s does not end", term.number, ", ".join(late))
+            _log.error("term %d is over, but %s does not end", term.number, late)
             return
         await self._leadership.leave(term)
         self._wakeups.publish(topics.LEADER)
 
     async def _ended(self) -> None:
         """Whoever has not ended yet what an earlier term began must not begin it again."""
-        late = [performance.task for performance in self._performances if performance.task is not None]
-        for task in late:
-            task.cancel()
+        late = await self._end_duties()
         if late:
-            _, pending = await asyncio.wait(late, timeout=self._end_within)
-            names = ", ".join(task.get_name() for task in pending)
-            if names:
-                raise Unavailable(f"{names} of an earlier term has not ended, so no new one is begun")
+            raise Unavailable(f"{late} of an earlier term has not ended, so no new one is begun")
+
+    async def _end_duties(self) -> str:
+        """The names of those that do not end in time. Asked more than once: see ``loops.Loop.stop``."""
+        deadline = self._clock.monotonic() + self._end_within
+        pending = {one.task for one in self._performances if one.task is not None}
+        while pending and (left := deadline - self._clock.monotonic()) > 0:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=min(left, 1.0))
+        return ", ".join(sorted(task.get_name() for task in pending))
 
 
 async def _uninterrupted(work: Awaitable[None]) -> None:

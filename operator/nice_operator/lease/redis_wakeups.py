@@ -15,6 +15,7 @@ from uuid import uuid4
 from redis.asyncio.client import PubSub
 
 from nice_operator.domain.errors import Unavailable
+from nice_operator.lease.ending import end
 from nice_operator.lease.local import LocalSubscription, LocalWakeups
 from nice_operator.lease.redis_client import RedisLink
 from nice_operator.lease.redis_place import RedisPlace
@@ -74,10 +75,7 @@ class RedisWakeups:
     async def stop(self) -> None:
         """End both."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end(tasks)
         await self._mouth.close()
         await self._ear.close()
 
@@ -132,9 +130,9 @@ class RedisWakeups:
                 self._heard(message["data"])
 
     def _heard(self, message: bytes) -> None:
-        sender, *topics = message.split(b"\n")
+        sender, _, topics = message.partition(b"\n")
         if sender != self._own:
-            self._local.publish(*(topic.decode(errors="replace") for topic in topics))
+            self._local.publish(*topics.decode(errors="replace").split("\n"))
 
 
 class _Pauses:
