@@ -25,9 +25,10 @@ from nice_operator.local.worker import LocalWorker
 from nice_operator.resources import spec_from_manifest
 from nice_operator.settings import DevSettings
 from nice_operator.store import SqlStore
-from nice_operator.web.app import RUNNER_OPTIONS, make_app
+from nice_operator.web.app import make_app
 from nice_operator.web.definitions import Definitions, NoDefinitions
 from nice_operator.web.options import LOOPBACK_HOSTS, WebOptions
+from nice_operator.web.server import RUNNER_OPTIONS, HttpRunner
 from nice_operator.web.tokens import Tokens
 from nice_operator.web.worker_link import make_link_app
 
@@ -134,7 +135,7 @@ async def _worker(
 
 @asynccontextmanager
 async def _serving(app: web.Application, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, handle_signals=False, **RUNNER_OPTIONS, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = HttpRunner(app, handle_signals=False, **RUNNER_OPTIONS, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         for listener in listeners:

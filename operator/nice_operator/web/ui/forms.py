@@ -50,7 +50,7 @@ async def start_run(request: web.Request) -> web.Response:
 
 async def _start(request: web.Request, task: Task, typed: str) -> Run:
     who = requester_of(request, Trigger.UI)
-    wanted = RunRequest(task=task, payload=payload_of_text(typed), requester=who)
+    wanted = RunRequest(task=task, payload=await payload_of_text(typed), requester=who)
     return (await request.app[ENGINE].runs.request(wanted)).run
 
 
@@ -74,7 +74,7 @@ async def run_again(request: web.Request) -> web.Response:
     typed = (await _fields(request)).get("payload", "")
     run = await run_of(request)
     try:
-        payload = payload_of_text(typed)
+        payload = await payload_of_text(typed)
         again = (await request.app[ENGINE].runs.rerun(run.id, requester_of(request, Trigger.UI), payload)).run
     except NiceError as error:
         refusal = refusal_of(error, request[REQUEST_ID])
