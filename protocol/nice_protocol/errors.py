@@ -32,6 +32,7 @@ class Code(StrEnum):
     CLOSED = "closed"
     FENCED = "fenced"
     NOT_ADMITTED = "not_admitted"
+    TOO_MANY = "too_many"
     INTERNAL = "internal"
 
 
@@ -47,6 +48,7 @@ FATAL = frozenset(
         Code.CLOSED,
         Code.FENCED,
         Code.NOT_ADMITTED,
+        Code.TOO_MANY,
         Code.INTERNAL,
     }
 )

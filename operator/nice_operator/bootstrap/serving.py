@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from nice_operator.web.app import RUNNER_OPTIONS
+from nice_operator.web.server import RUNNER_OPTIONS, HttpRunner
 
 SHUTDOWN_SECONDS = 2.0
 
@@ -16,7 +16,7 @@ SHUTDOWN_SECONDS = 2.0
 @asynccontextmanager
 async def serving(app: web.Application, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
     """Serve until the context ends; connections then have two seconds to end."""
-    runner = web.AppRunner(app, handle_signals=False, **RUNNER_OPTIONS, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = HttpRunner(app, handle_signals=False, **RUNNER_OPTIONS, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         for listener in listeners:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from nice_operator.engine.service import Engine
@@ -18,19 +16,14 @@ from nice_operator.web.keys import DEFINITIONS, ENGINE, OPTIONS, TEMPLATES
 from nice_operator.web.middleware import guard, identify, translate_errors
 from nice_operator.web.options import WebOptions
 from nice_operator.web.routing import Access, Operation, Route, register
+from nice_operator.web.server import RUNNER_OPTIONS
 from nice_operator.web.sse import STREAMS, OpenStreams
 from nice_operator.web.tokens import Tokens
 from nice_operator.web.ui import pages
 from nice_operator.web.ui.environment import make_environment
 from nice_operator.web.worker_link import WORKER_LINK, hang_up
 
-RUNNER_OPTIONS: dict[str, Any] = {
-    # Nobody may make us unpack 200 MB from 194 kB (the guard refuses such bodies; this never starts to).
-    "auto_decompress": False,
-    "access_log": None,
-    "keepalive_timeout": 75.0,
-}
-"""Keyword arguments for ``aiohttp.web.AppRunner``."""
+__all__ = ["RUNNER_OPTIONS", "all_routes", "make_app"]
 
 
 def make_app(

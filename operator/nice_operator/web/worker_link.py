@@ -16,8 +16,10 @@ from nice_operator.engine.connection import WorkerConnection
 from nice_operator.engine.service import Engine
 from nice_operator.engine.workers import WorkerHub
 from nice_operator.ports import WorkerIdentity
+from nice_operator.web.aside import read_aside
 from nice_operator.web.keys import ENGINE, WORKER
 from nice_operator.web.outbox import QUEUED_BYTES, Outbox
+from nice_operator.web.pace import Bucket, Turns
 from nice_operator.web.routing import Access, Operation, Route
 from nice_protocol.codec import Codec
 from nice_protocol.errors import Code, ProtocolError
@@ -29,6 +31,9 @@ PATH = "/api/v1/worker"
 PING_EVERY = 10.0
 HELLO_WITHIN = 10.0
 CLOSE_WITHIN = 5.0
+MESSAGE_RATE, MESSAGE_BURST = 10_000.0, 20_000.0
+"""Messages of one connection: so many a second, and at once. A busy worker needs a tenth; one that sends more
+is broken, and its connection ends."""
 
 _codec = Codec(orjson.dumps, orjson.loads)
 
@@ -74,11 +79,16 @@ class WorkerLink:
         connection = await self._greet(socket, channel, identity)
         if connection is None:
             return
+        turns, bucket = Turns(), Bucket(MESSAGE_RATE, MESSAGE_BURST)
         try:
             async for frame in socket:
-                await _take(connection, frame)
+                if bucket.take():
+                    connection.reject(_TOO_MANY)
+                else:
+                    await _take(connection, frame)
                 if not connection.open:
                     return
+                await turns.rest()
         finally:
             await self._hub.disconnect(connection)
 
@@ -88,7 +98,7 @@ class WorkerLink:
         """The first message, within ten seconds, must be a hello that can be accepted."""
         try:
             async with asyncio.timeout(HELLO_WITHIN):
-                message = _decode(await socket.receive())
+                message = await _decode(await socket.receive())
             if not isinstance(message, Hello):
                 OperatorSession().receive(message)
                 raise AssertionError("anything but hello is refused by a new session")
@@ -109,9 +119,14 @@ class _Gone(Exception):
     """The socket ended."""
 
 
+_TOO_MANY = ProtocolError(
+    Code.TOO_MANY, f"a connection may send {MESSAGE_RATE:.0f} messages a second; this one sends more"
+)
+
+
 async def _take(connection: WorkerConnection, frame: WSMessage) -> None:
     try:
-        message = _decode(frame)
+        message = await _decode(frame)
     except ProtocolError as error:
         connection.reject(error)
     except _Gone:
@@ -120,9 +135,9 @@ async def _take(connection: WorkerConnection, frame: WSMessage) -> None:
         await connection.receive(message)
 
 
-def _decode(frame: WSMessage) -> FromWorker:
+async def _decode(frame: WSMessage) -> FromWorker:
     if frame.type is WSMsgType.TEXT:
-        return _codec.from_worker(frame.data)
+        return await read_aside(_codec.from_worker, frame.data)
     if frame.type is WSMsgType.BINARY:
         raise ProtocolError(Code.NOT_TEXT, "expected a text frame, found a binary one")
     raise _Gone

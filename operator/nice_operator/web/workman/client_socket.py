@@ -12,6 +12,7 @@ from nice_operator.domain.errors import InvalidInput, TooMany
 from nice_operator.domain.run import Run
 from nice_operator.domain.strict_json import dump_json
 from nice_operator.domain.task import Task
+from nice_operator.web.aside import read_aside
 from nice_operator.web.errors import refusal_of
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.workman.calls import Calls
@@ -62,9 +63,9 @@ class _Client:
         try:
             if isinstance(text, InvalidInput):
                 raise text
-            request = read_request(text)
+            request = await read_aside(read_request, text)
         except InvalidInput as error:
-            self._talk.outbox.send(bad_message(error))
+            await self._talk.refuse(bad_message(error))
             return
         match request.action:
             case RunTask():

@@ -10,6 +10,7 @@ from aiohttp import web
 from nice_operator.domain.errors import InvalidInput, NiceError, Unavailable
 from nice_operator.engine.external.worker import ExternalWorker, Job
 from nice_operator.engine.service import Engine
+from nice_operator.web.aside import read_aside
 from nice_operator.web.identity import identity_of
 from nice_operator.web.keys import ENGINE, OPTIONS
 from nice_operator.web.outbox import Outbox
@@ -80,9 +81,9 @@ class _Worker:
         try:
             if isinstance(text, InvalidInput):
                 raise text
-            message = read_message(text)
+            message = await read_aside(read_message, text)
         except InvalidInput as error:
-            self._talk.outbox.send(bad_message(error))
+            await self._talk.refuse(bad_message(error))
             return
         await self._carry_out(message)
 
