@@ -55,6 +55,8 @@ LIMITS: dict[str, Limit] = {
     "Hello.slots": Limit(-INT64, INT64),
     "Hello.labels": Limit(0, 64),
     "Hello.labels[]": SHORT,
+    "Hello.facts": Limit(0, 64),
+    "Hello.facts[]": Limit(0, 1024),
     "Hello.resume": Limit(0, 4 * MAX_SLOTS),
     "ResumedRun.phase": Limit(words=frozenset({"assigned", "running", "finished"})),
     "Host.name": Limit(0, 253),
