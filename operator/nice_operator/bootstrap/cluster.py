@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from typing import TypeVar
 
 from nice_operator.bootstrap import sockets
 from nice_operator.bootstrap.clock import SystemClock
+from nice_operator.bootstrap.coordination import Coordination, coordination
 from nice_operator.bootstrap.serving import serving
 from nice_operator.bootstrap.stopping import StopRequests
 from nice_operator.cluster.api import KubeApi
@@ -29,14 +30,8 @@ from nice_operator.engine.settings import EngineSettings
 from nice_operator.handlers.duty import KubernetesDuty
 from nice_operator.handlers.watch import WatchSettings
 from nice_operator.lease.liveness import LeasesDecide
-from nice_operator.lease.local import LocalWakeups
-from nice_operator.lease.redis_client import RedisLink
-from nice_operator.lease.redis_leadership import RedisLeadership
-from nice_operator.lease.redis_lock import RedisLock
 from nice_operator.lease.redis_place import RedisPlace
-from nice_operator.lease.redis_wakeups import RedisWakeups
-from nice_operator.lease.row import RowLeadership
-from nice_operator.ports import Duty, KubeAccess, Leadership, Wakeups
+from nice_operator.ports import Duty, KubeAccess
 from nice_operator.resources import spec_from_manifest
 from nice_operator.settings import ClusterSettings
 from nice_operator.store import SqlStore
@@ -46,20 +41,12 @@ from nice_operator.web.options import LOOPBACK_HOSTS, WebOptions
 from nice_operator.web.tokens import Tokens
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-REDIS_PREFIX = "nice-commander:"
 TRY_AGAIN = 1.0
 """Seconds between two tries to reach a database that is not there yet."""
 LEAVE_SECONDS = 2.0
 """How long new requests are still taken after the order to stop: until nobody is sent to us any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Coordination:
-    """Who leads, and who is to be woken."""
-
-    leadership: Leadership
-    wakeups: Wakeups
 
 
 async def run_cluster(settings: ClusterSettings) -> int:
@@ -75,8 +62,9 @@ async def run_cluster(settings: ClusterSettings) -> int:
         if store is None:
             return 0
         stack.push_async_callback(store.close)
-        coordination = await stack.enter_async_context(_coordination(settings, store))
-        engine = _engine(settings, store, coordination, api)
+        redis = await _redis(settings, requests)
+        together = await stack.enter_async_context(coordination(store, settings.pod, redis, SystemClock()))
+        engine = _engine(settings, store, together, api)
         app = make_app(
             engine, options=_web_options(settings), tokens=tokens, gate=TokenReviewGate(api, SystemClock())
         )
@@ -90,43 +78,45 @@ async def run_cluster(settings: ClusterSettings) -> int:
 
 
 async def _store(settings: ClusterSettings, requests: StopRequests) -> SqlStore | None:
-    """The store, as soon as its database answers; None when asked to stop before."""
+    place = DatabasePlace(settings.database)
+    return await _patiently(
+        "the database", requests, lambda: SqlStore.open(place, read_spec=spec_from_manifest)
+    )
+
+
+async def _redis(settings: ClusterSettings, requests: StopRequests) -> RedisPlace | None:
+    """Where Redis is; None where there is none. Its server need not answer yet."""
+    if settings.redis is None:
+        return None
+    place = RedisPlace(settings.redis)
+
+    async def read() -> RedisPlace:
+        place.read()
+        return place
+
+    return await _patiently("the files that say where Redis is", requests, read)
+
+
+async def _patiently(what: str, requests: StopRequests, attempt: Callable[[], Awaitable[T]]) -> T | None:
+    """As soon as it can be had: a Secret or a server may come after us. None when asked to stop."""
     told = ""
     while not requests.drain.is_set():
         try:
-            return await SqlStore.open(DatabasePlace(settings.database), read_spec=spec_from_manifest)
+            return await attempt()
         except (Unavailable, InvalidInput) as error:
             if str(error) != told:
-                _log.warning("waiting for the database: %s", error)
+                _log.warning("waiting for %s: %s", what, error)
             told = str(error)
         await asyncio.sleep(TRY_AGAIN)
     return None
 
 
-@asynccontextmanager
-async def _coordination(settings: ClusterSettings, store: SqlStore) -> AsyncIterator[_Coordination]:
-    row = RowLeadership(store, settings.pod)
-    if settings.redis is None:
-        yield _Coordination(row, LocalWakeups())
-        return
-    place = RedisPlace(settings.redis)
-    link = RedisLink(place)
-    lock = RedisLock(link, prefix=REDIS_PREFIX, token=settings.pod, ttl=row.ttl)
-    wakeups = RedisWakeups(place, prefix=REDIS_PREFIX)
-    await wakeups.start()
-    try:
-        yield _Coordination(RedisLeadership(lock, row, SystemClock()), wakeups)
-    finally:
-        await wakeups.stop()
-        await link.close()
-
-
-def _engine(settings: ClusterSettings, store: SqlStore, coordination: _Coordination, api: KubeApi) -> Engine:
+def _engine(settings: ClusterSettings, store: SqlStore, together: Coordination, api: KubeApi) -> Engine:
     clock = SystemClock()
     engine = Engine(
         store,
         store.logs,
-        coordination.wakeups,
+        together.wakeups,
         LeasesDecide(),
         clock,
         EngineSettings(
@@ -136,7 +126,7 @@ def _engine(settings: ClusterSettings, store: SqlStore, coordination: _Coordinat
             undeclared_tasks=settings.undeclared_tasks,
             undeclared_timeout=settings.undeclared_timeout,
         ),
-        leadership=coordination.leadership,
+        leadership=together.leadership,
         obituaries=PodObituaries(api, clock),
     )
     source = PoolSource(api, engine.pools, clock, _namespaces_with_pools(settings))
