@@ -106,8 +106,14 @@ def harm(target: Target) -> Harm:
 
 
 @pytest.fixture
-def images(target: Target) -> str:
+def images(module_images: str) -> str:
     """What stands before ``operator:test`` in the name of an image."""
+    return module_images
+
+
+@pytest.fixture(scope="module")
+def module_images(target: Target) -> str:
+    """The same for what a whole module shares."""
     if not target.image_prefix:
         pytest.skip("this cluster has no images of ours; NICE_E2E_IMAGES names their prefix")
     return target.image_prefix
