@@ -3,6 +3,7 @@
 Nothing here reads files, speaks to Kubernetes or knows the time.
 """
 
+from nice_operator.resources.canonical import canonical
 from nice_operator.resources.envelope import API_VERSION, GROUP, KIND
 from nice_operator.resources.findings import path_of
 from nice_operator.resources.read import Reading, examine, read_definition, spec_from_manifest
@@ -12,6 +13,7 @@ __all__ = [
     "GROUP",
     "KIND",
     "Reading",
+    "canonical",
     "examine",
     "path_of",
     "read_definition",
