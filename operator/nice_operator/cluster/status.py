@@ -28,7 +28,7 @@ from nice_operator.domain.notices import notices
 from nice_operator.domain.run import ACTIVE_STATES, RunState
 from nice_operator.domain.status import TaskFacts, status_of
 from nice_operator.ports import Movement, ShownTask, Term, Wakeups
-from nice_operator.resources import API_VERSION, KIND
+from nice_operator.resources import API_VERSION, KIND, canonical
 
 _log = logging.getLogger(__name__)
 
@@ -167,11 +167,6 @@ class StatusWriter:
             return None
         _log.error("a status cannot be written: %s", error)
         return FORBIDDEN_PAUSE if error.status in (401, 403) else None
-
-
-def canonical(status: Mapping[str, object]) -> bytes:
-    """A status as JSON that compares."""
-    return orjson.dumps(status, option=orjson.OPT_SORT_KEYS)
 
 
 def _patch(shown: ShownTask, status: JsonDocument) -> JsonDocument:

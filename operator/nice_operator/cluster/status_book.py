@@ -138,8 +138,8 @@ class StatusBook:
 
     def agree(self, entry: Entry, document: bytes) -> None:
         """It shows what it should."""
-        entry.written = document
         entry.settled = entry.shown.status
+        entry.written = entry.settled if entry.settled == document else document
 
     def wrote(self, entry: Entry, document: bytes, settled: bytes, version: str) -> None:
         """``document`` was applied, and then it showed ``settled``."""

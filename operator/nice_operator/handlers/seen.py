@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from nice_operator.engine.annotations import REQUESTED_AT
 from nice_operator.ports import ShownTask
-from nice_operator.resources import GROUP
+from nice_operator.resources import GROUP, canonical
 
 _KEPT = ("name", "namespace", "creationTimestamp")
 _OURS = f"{GROUP}/"
@@ -65,7 +63,7 @@ def sight_of(kind: str | None, document: Mapping[str, Any], *, anew: bool = Fals
     namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
     if kind == "DELETED" or metadata.get("deletionTimestamp"):
         return Gone(namespace, name, uid)
-    status = orjson.dumps(document.get("status") or {}, option=orjson.OPT_SORT_KEYS)
+    status = canonical(document.get("status") or {})
     version = str(metadata.get("resourceVersion") or "")
     generation = int(metadata.get("generation") or 1)
     shown = ShownTask(namespace, name, uid, generation, version, status)
