@@ -27,6 +27,11 @@ def connect(api: ApiServer, door: Door) -> Any:
     return raw_socket(api.client.port, door.path, **door.headers)
 
 
+def in_pieces(data: bytes) -> list[bytes]:
+    """So much at a time as a kernel takes."""
+    return [data[at : at + 65536] for at in range(0, len(data), 65536)]
+
+
 async def refused(socket: RawSocket, message: Any) -> str:
     """The code with which the worker link answers a message."""
     await socket.say(message)
@@ -106,9 +111,7 @@ async def test_b28_a_flood_at_the_root_delays_the_flooder_alone(
     flood = frame(TEXT, message.encode()) * 20_000
     async with connect(api, Door(path, {}, "", 0)) as socket:
         watch.start_over()
-        sending = asyncio.create_task(
-            socket.send(*(flood[at : at + 65536] for at in range(0, len(flood), 65536)))
-        )
+        sending = asyncio.create_task(socket.send(*in_pieces(flood)))
         served = watch.served
         async with asyncio.timeout(60):
             while watch.served < served + 20:
@@ -122,9 +125,7 @@ async def test_b28_a_flood_on_the_link_ends_it(api: ApiServer, watch: Watch) -> 
     async with connect(api, LINK) as socket:
         await LINK.enter(socket)
         watch.start_over()
-        sending = asyncio.create_task(
-            socket.send(*(flood[at : at + 65536] for at in range(0, len(flood), 65536)))
-        )
+        sending = asyncio.create_task(socket.send(*in_pieces(flood)))
         assert await socket.ended() == 1008
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -209,12 +210,8 @@ async def test_b30_an_epoch_that_is_not_its_own_changes_nothing(api: ApiServer, 
         run = await assigned(api, socket)
         await socket.say({"type": "start", **run, "host": {"name": "pod-1"}})
         assert json.loads(await socket.text())["type"] == "started"
-        for epoch, code in (
-            (-1, "out_of_range"),
-            (BIG, "out_of_range"),
-            (1.5, "wrong_type"),
-            ("1", "wrong_type"),
-        ):
+        wrong = {-1: "out_of_range", BIG: "out_of_range", 1.5: "wrong_type", "1": "wrong_type"}
+        for epoch, code in wrong.items():
             assert await refused(socket, finish(run | {"epoch": epoch})) == code, epoch
         for epoch in (run["epoch"] + 1, BIG - 1, 0):
             await socket.say(finish(run | {"epoch": epoch}))
@@ -283,12 +280,11 @@ async def test_b32_a_workers_clock_decides_nothing(api: ApiServer, watch: Watch)
         run = await assigned(api, socket)
         await socket.say({"type": "start", **run, "host": {"name": "pod-1"}})
         await socket.text()
-        last = 0
-        for at in (0, -1, 4_102_444_800_000_000, BIG - 1, -BIG + 1):
-            lines = {"first": last + 1, "lines": 1, "at": at, "stream": "stdout", "text": "line\n"}
+        moments = (0, -1, 4_102_444_800_000_000, BIG - 1, -BIG + 1)
+        for number, at in enumerate(moments, 1):
+            lines = {"first": number, "lines": 1, "at": at, "stream": "stdout", "text": "line\n"}
             await socket.say({"type": "log", **run, "chunks": [lines]})
             assert json.loads(await socket.text())["type"] == "log_ack"
-            last += 1
         await socket.say(finish(run))
         assert json.loads(await socket.text())["verdict"] == "accepted"
     ended = await api.engine.runs.get(_id(run))
