@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nice_operator.engine.settings import EngineSettings
+from nice_operator.ports import WorkerIdentity
 from tests.integration.hostile.doors import DOORS
-from tests.support.access import Gate
+from tests.support.access import POD, Gate
 from tests.support.api import ApiServer, api_server
 from tests.support.raw_http import CLOSE, TEXT, RawSocket, raw_socket
 
@@ -82,7 +83,8 @@ class ServerThread:
             lease=None, every_pool=True, poll=0.1, reconnect_wait=0.05, undeclared_tasks=True
         )
         path = Path(self._directory.name)
-        api = await self._stack.enter_async_context(api_server(path, None, settings, gate=Gate()))
+        gate = Gate({POD: WorkerIdentity("default/default")})
+        api = await self._stack.enter_async_context(api_server(path, None, settings, gate=gate))
         await api.define("job")
         await api.define("work", run={"external": {}}, retry={"backoff": {"initialSeconds": 0}})
         return api

@@ -37,6 +37,7 @@ whens = st.sampled_from(["1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "soon",
 nonces = st.just({}) | st.builds(lambda value: {"nonce": value}, values)
 
 numbers = st.integers(0, 999)
+shifts = st.sampled_from([0, 0, 0, 1, -1])
 reported = st.sampled_from(
     ["start", "start", "finish", "finish", "release", "log", "heartbeat", "draining", "hello"]
 )
@@ -65,6 +66,10 @@ class HostileCrowd(RuleBasedStateMachine):
         self.accepted: set[str] = set()
         self.ends: dict[str, tuple[str, str | None, str]] = {}
         self.bystander = self.server.open("client")
+        for door in ("client", "worker", "worker", "link", "link"):
+            self.comes(door, greets=True)
+        for task in ("work", "job", "work", "job"):
+            self.requests(task, 1, None)
 
     def teardown(self) -> None:
         if not hasattr(self, "server"):
@@ -81,13 +86,26 @@ class HostileCrowd(RuleBasedStateMachine):
         found = [c for c in self.server.connections[1:] if c.open and c.door in (doors or DOORS)]
         return found[number % len(found)] if found else None
 
-    @rule(door=st.sampled_from(sorted(DOORS)), greets=st.integers(0, 4))
-    def comes(self, door: str, greets: int) -> None:
+    @rule(door=st.sampled_from(sorted(DOORS)), greets=st.booleans())
+    def comes(self, door: str, greets: bool) -> None:
         if sum(connection.open for connection in self.server.connections) > MOST_CONNECTIONS:
             return
         connection = self.server.open(door)
-        if door == "link" and greets:
-            self.tell(connection, HELLO | {"session": str(uuid4())})
+        if greets and door == "link":
+            worker = f"worker-{len(self.server.connections) % 3}"
+            self.tell(connection, HELLO | {"session": str(uuid4()), "worker": worker})
+            self.asks_for(connection, 2)
+        if greets and door == "worker":
+            self.tell(connection, {"action": "RegisterTask", "name": "work"})
+            self.asks_for(connection, 2)
+
+    def asks_for(self, connection: Connection, jobs: int) -> None:
+        connection.asked += max(jobs, 0)
+        if connection.door == "link":
+            self.tell(connection, {"type": "credit", "add": jobs})
+        else:
+            for _ in range(jobs):
+                self.tell(connection, {"action": "GetTask"})
 
     @rule(number=numbers)
     def goes(self, number: int) -> None:
@@ -119,9 +137,7 @@ class HostileCrowd(RuleBasedStateMachine):
     def works(self, number: int, name: str, jobs: int) -> None:
         if connection := self.pick(number, "worker"):
             self.tell(connection, {"action": "RegisterTask", "name": name})
-            for _ in range(jobs):
-                connection.asked += 1
-                self.tell(connection, {"action": "GetTask"})
+            self.asks_for(connection, jobs)
 
     @rule(number=numbers, which=numbers, result=values)
     def answers(self, number: int, which: int, result: Any) -> None:
@@ -134,8 +150,16 @@ class HostileCrowd(RuleBasedStateMachine):
     @rule(number=numbers, add=st.integers(-1, 5))
     def gives_credit(self, number: int, add: int) -> None:
         if connection := self.pick(number, "link"):
-            connection.asked += max(add, 0)
-            self.tell(connection, {"type": "credit", "add": add})
+            self.asks_for(connection, add)
+
+    @rule(number=numbers, result=values)
+    def does_what_it_should(self, number: int, result: Any) -> None:
+        connection = self.pick(number, "link")
+        if connection and connection.assigned:
+            run = connection.assigned[number % len(connection.assigned)]
+            ref = {"run": run["run"], "epoch": run["epoch"]}
+            for kind in ("start", "finish"):
+                self.tell(connection, link_message(kind, ref, json.dumps(result)))
 
     @rule(number=numbers, which=numbers, kind=reported, shift=shifts, result=values)
     def reports(self, number: int, which: int, kind: str, shift: int, result: Any) -> None:
