@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from nice_operator.web.app import all_routes
 from nice_operator.web.headers import CONTENT_SECURITY_POLICY
 from nice_operator.web.options import WebOptions
 from tests.support.api import ApiServer, api_server
@@ -259,3 +261,30 @@ async def test_s12_a_thousand_connections_that_say_nothing_disturb_nobody(
     finally:
         for _, writer in idle:
             writer.close()
+
+
+# ---------------------------------------------------------------- our own faults
+
+
+async def test_s29_whatever_fails_on_our_side_is_told_by_its_id_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    streams = {"/api/v1/events", "/api/v1/runs/{id}/logs/events"}
+    names = {"{id}": "01890000-0000-7000-8000-000000000000", "{when}": "2100-01-01T00:00:00Z"}
+    async with api_server(tmp_path) as api:
+        await api.engine.store.close()  # type: ignore[attr-defined]
+        failed = 0
+        for route in all_routes(WebOptions()):
+            path = re.sub(r"{\w+}", lambda found: names.get(found[0], "work"), route.path)
+            for accept in ("application/json", "text/html"):
+                if route.path in streams:
+                    continue
+                answered = await api.client.request(
+                    route.method, path, headers={"Accept": accept}, allow_redirects=False
+                )
+                text = await answered.text()
+                failed += answered.status >= 500
+                assert not re.search(r"Traceback|sqlite|sqlalchemy|site-packages|\.py\b|SELECT", text), path
+                assert str(tmp_path) not in text, path
+    caplog.clear()
+    assert failed > 20
