@@ -388,6 +388,19 @@ def _id(run: dict[str, Any]) -> Any:
     return UUID(run["run"])
 
 
+async def test_s12_the_jobs_that_one_connection_waits_for_hold_a_bounded_memory(
+    api: ApiServer, watch: Watch
+) -> None:
+    data = frame(TEXT, json.dumps({"action": "RunTask", "name": "work", "options": "x" * 1_000_000}).encode())
+    async with connect(api, DOORS["client"]) as socket:
+        watch.start_over()
+        for _ in range(70):
+            await socket.send(data)
+        assert "options" in json.loads(await socket.text())["error"]
+    jobs = (await api.engine.runs.list(RunFilter(limit=100))).runs
+    assert len(jobs) <= 67
+
+
 @pytest.mark.parametrize("door", [DOORS["client"], DOORS["worker"]], ids=["client", "worker"])
 async def test_b28_sixty_connections_that_all_send_rubbish_are_all_answered(
     api: ApiServer, watch: Watch, door: Door
