@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from nice_operator.engine.settings import EngineSettings
+from nice_operator.web.options import WebOptions
 from tests.support.access import Gate
 from tests.support.api import ApiServer, api_server
 from tests.support.bystander import Attack, Watch, watching
@@ -26,9 +29,11 @@ def clean_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[ApiServer]:
     """With a task ``job`` that nobody serves, an external task ``work``, and the worker link."""
-    async with api_server(tmp_path, gate=Gate()) as server:
+    options = WebOptions(unknown_name_wait=timedelta(seconds=0.2))
+    settings = EngineSettings(lease=None, every_pool=True, poll=0.2, reconnect_wait=0.2)
+    async with api_server(tmp_path, options, settings, gate=Gate()) as server:
         await server.define("job")
-        await server.define("work", run={"external": {}})
+        await server.define("work", run={"external": {}}, retry={"backoff": {"initialSeconds": 0}})
         assert (await server.get("/", headers={"Accept": "text/html"})).status == 200
         yield server
 
