@@ -9,6 +9,7 @@ from nice_operator.domain.ids import SessionId
 from nice_operator.domain.retry import Ended, Fate, decide
 from nice_operator.domain.run import Attempt, HostFacts, Outcome, Run
 from nice_operator.engine import topics, wire
+from nice_operator.engine.endings import Endings
 from nice_operator.engine.holdings import Holding
 from nice_operator.ports import (
     FinishDecision,
@@ -29,10 +30,18 @@ EXCEPTION = "Error"
 class Reports:
     """Applies reports and wakes whoever waits for what they changed. The caller repeats if Unavailable."""
 
-    def __init__(self, store: Store, logs: LogStore, wakeups: Wakeups, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        logs: LogStore,
+        wakeups: Wakeups,
+        random: Callable[[], float],
+        endings: Endings,
+    ) -> None:
         self._store = store
         self._logs = logs
         self._wakeups = wakeups
+        self._endings = endings
         self._random = random
 
     async def start(self, held: HeldRun, host: HostFacts) -> StartVerdict:
@@ -48,6 +57,8 @@ class Reports:
         told = _with_type(fate.outcome)
         decision = FinishDecision(held, told, fate.state, fate.retry_after, fate.counted)
         verdict = await self._store.finish(decision)
+        if verdict is FinishVerdict.ACCEPTED and fate.state.final:
+            self._endings.tell(held.id, fate.state, told)
         self._changed(held, final=fate.state.final)
         return verdict
 
