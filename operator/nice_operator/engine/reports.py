@@ -9,6 +9,7 @@ from nice_operator.domain.ids import SessionId
 from nice_operator.domain.retry import Ended, Fate, decide
 from nice_operator.domain.run import Attempt, HostFacts, Outcome, Run
 from nice_operator.engine import topics, wire
+from nice_operator.engine.endings import Endings
 from nice_operator.engine.holdings import Holding
 from nice_operator.ports import (
     FinishDecision,
@@ -40,11 +41,13 @@ class Reports:
         logs: LogStore,
         wakeups: Wakeups,
         random: Callable[[], float],
+        endings: Endings,
         obituaries: Obituaries | None = None,
     ) -> None:
         self._store = store
         self._logs = logs
         self._wakeups = wakeups
+        self._endings = endings
         self._random = random
         self._obituaries = obituaries
 
@@ -70,6 +73,8 @@ class Reports:
         told = _with_type(fate.outcome)
         decision = FinishDecision(held, told, fate.state, fate.retry_after, fate.counted)
         verdict = await self._store.finish(decision)
+        if verdict is FinishVerdict.ACCEPTED and fate.state.final:
+            self._endings.tell(held.id, fate.state, told)
         self._changed(held, final=fate.state.final)
         return verdict
 

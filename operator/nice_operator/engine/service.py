@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from nice_operator.engine.dispatcher import Dispatcher
+from nice_operator.engine.endings import Endings
 from nice_operator.engine.external.dispatcher import ExternalDispatcher
 from nice_operator.engine.external.hub import ExternalHub
 from nice_operator.engine.external.keeper import ExternalKeeper
@@ -68,14 +69,15 @@ class Engine:
         self.wakeups = wakeups
         self.clock = clock
         writing = asyncio.Lock()
-        reports = Reports(store, logs, wakeups, jitter, obituaries)
+        endings = Endings()
+        reports = Reports(store, logs, wakeups, jitter, endings, obituaries)
         self.workers = WorkerHub(store, reports, wakeups, clock, settings)
         self.external = ExternalHub(store, reports, wakeups, clock, settings)
         self.workforce = Workforce(self.workers, self.external, store, wakeups)
         self.roster = Roster(store, self.workforce.here, wakeups, clock, settings.replica)
         self.pools = PoolRegistry(settings.release_namespace)
         self.tasks = TaskService(store, self.workforce, wakeups, settings, writing, self.pools)
-        self.runs = RunService(store, self.workforce, wakeups, clock, settings)
+        self.runs = RunService(store, self.workforce, wakeups, clock, settings, endings)
         undeclared = Undeclared(store, self.tasks, settings)
         self.jobs = JobService(store, self.tasks, self.external, undeclared, wakeups, clock, settings)
         self.logs = LogService(store, logs, wakeups, settings)

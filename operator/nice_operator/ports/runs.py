@@ -21,7 +21,7 @@ class NewRun:
     """A request for a run. ``key`` is the fire key (``m:<Idempotency-Key or run id>``, ``s:…`` likewise for a
     job requested for a time, ``r:<parent>:<run id>``, ``a:<digest of the annotation>``);
     ``payload`` is JSON text, ``payload_given`` whether the request named it; ``available_at`` in the future
-    schedules it."""
+    schedules it. ``exact``: only if the task still is of the generation that ``task`` has (TaskChanged)."""
 
     id: RunId
     task: Task
@@ -31,6 +31,7 @@ class NewRun:
     available_at: datetime | None = None
     rerun_of: RunId | None = None
     payload_given: bool = True
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from uuid import uuid4
 from aiohttp import web
 
 from nice_operator.domain.errors import InvalidInput, TooMany
-from nice_operator.domain.run import Run
 from nice_operator.domain.strict_json import dump_json
 from nice_operator.domain.task import Task
+from nice_operator.engine.endings import RunEnd
 from nice_operator.web.aside import read_aside
 from nice_operator.web.errors import refusal_of
 from nice_operator.web.routing import Access, Operation, Route
@@ -110,8 +110,7 @@ class _Client:
     async def _run(self, task: Task | None, job: RunTask) -> str | None:
         task = task or await self._api.task(job.name)
         run = await self._api.submit(task, job.options)
-        run = await self._api.end_of(run, lambda: not self._talk.socket.closed)
-        return _result(run)
+        return _result(await self._api.end_of(run, lambda: not self._talk.socket.closed))
 
     async def _schedule(self, job: ScheduleTask) -> str:
         try:
@@ -146,7 +145,7 @@ class _Client:
         self._talk.outbox.send(reply(nonce, error_text(refusal)))
 
 
-def _result(run: Run) -> str | None:
+def _result(run: RunEnd) -> str | None:
     refusal = refusal_of_run(run)
     return run.result if refusal is None else error_text(refusal)
 

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from nice_operator.domain.run import Run
 from nice_operator.domain.strict_json import dump_json
+from nice_operator.engine.endings import RunEnd
 from nice_operator.web.headers import NO_CONTENT_TYPE
 from nice_operator.web.keys import ENGINE, OPTIONS
 from nice_operator.web.payloads import payload_of_job
@@ -60,14 +61,14 @@ def _listening(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-def _answer(run: Run) -> web.Response:
+def _answer(run: RunEnd) -> web.Response:
     refusal = refusal_of_run(run)
     if refusal is not None:
         return _named(_json(refusal.document(), status=refusal.status), run)
     return _named(result_answer(run.result), run)
 
 
-def _named(response: web.Response, run: Run) -> web.Response:
+def _named(response: web.Response, run: Run | RunEnd) -> web.Response:
     response.headers["Nice-Run-Id"] = str(run.id)
     return response
 
