@@ -21,11 +21,11 @@ OWN_IMAGE = "localhost/nice-cluster/base:test"
 
 @pytest.fixture(scope="module")
 def release(
-    kubectl: Kubectl, crds: list[dict[str, Any]], shared_namespace: str, module_images: str
+    kubectl: Kubectl, crds: list[dict[str, Any]], shared_namespace: str, images: str
 ) -> Iterator[Release]:
     """Installed as the README says, in a namespace where Pod Security ``restricted`` is enforced."""
     release = Release(kubectl, shared_namespace)
-    release.helm("install", NAME, str(CHART), values=test_values(module_images))
+    release.helm("install", NAME, str(CHART), values=test_values(images))
     release.ready()
     with release.reached():
         yield release
@@ -178,7 +178,7 @@ def _bare(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def test_an_upgrade_amid_a_hundred_runs_loses_and_doubles_none(release: Release, module_images: str) -> None:
+def test_an_upgrade_amid_a_hundred_runs_loses_and_doubles_none(release: Release, images: str) -> None:
     source = "import time\n\ndef run(payload):\n    time.sleep(4)\n    return payload\n"
     apply(release, python_task("carried", source, retry={"maxAttempts": 1}, onLost="Fail"))
     release.kubectl("wait", "--for=condition=Ready", "nicetask/carried", "-n", release.namespace)
@@ -188,7 +188,7 @@ def test_an_upgrade_amid_a_hundred_runs_loses_and_doubles_none(release: Release,
     assert {status for status, _ in made} <= {200, 201, 202}
 
     changed = {
-        **test_values(module_images),
+        **test_values(images),
         "podAnnotations": {"changed": "yes"},
         "defaultPool": {"template": {"metadata": {"annotations": {"changed": "yes"}}}},
     }
