@@ -93,7 +93,7 @@ def _arguments() -> argparse.ArgumentParser:
     kubectl.add_argument("rest", nargs=argparse.REMAINDER)
     loaded = verb("images", _images, "build the images that changed and put them on every node")
     loaded.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="operator, runner, mariadb, redis (default: all)"
+        "targets", nargs="*", metavar="TARGET", help="operator, runner, mariadb, redis, moto (default: all)"
     )
     harm = verb("harm", _harm, "do harm to a component, a machine or a cable, or end it")
     harm.add_argument("how", choices=HARMS)

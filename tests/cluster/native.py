@@ -11,6 +11,7 @@ import ssl
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -98,10 +99,15 @@ def nodes(places: Places) -> list[Node]:
 
 
 def load_images(places: Places, archives: Sequence[Path]) -> None:
-    """Put images into every node's store."""
-    for node in nodes(places):
+    """Put images into every node's store; the nodes read at the same time."""
+
+    def load(node: Node) -> None:
         for archive in archives:
             node.import_image(archive)
+
+    members = nodes(places)
+    with ThreadPoolExecutor(max(1, len(members))) as pool:
+        list(pool.map(load, members))
 
 
 def revive_node(places: Places, number: int) -> None:

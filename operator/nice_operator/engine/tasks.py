@@ -15,8 +15,9 @@ from nice_operator.domain.schedule import Fire, Timetable
 from nice_operator.domain.task import Task, TaskDefinition
 from nice_operator.engine import timetables, topics
 from nice_operator.engine.annotations import Asked, asked, counts
-from nice_operator.engine.explain import Explanation, explain
+from nice_operator.engine.explain import Explanation, Pools, explain
 from nice_operator.engine.planning import plan_put
+from nice_operator.engine.pools import PoolRegistry
 from nice_operator.engine.requests import annotation_key, checked_payload
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.engine.workforce import Workforce
@@ -48,9 +49,11 @@ class TaskService:
         wakeups: Wakeups,
         settings: EngineSettings,
         writing: asyncio.Lock,
+        pools: PoolRegistry,
     ) -> None:
         self._store = store
         self._hub = hub
+        self._pools = pools
         self._wakeups = wakeups
         self._settings = settings
         self._writing = writing
@@ -215,7 +218,11 @@ class TaskService:
         """Why it is not running now."""
         active = await self._active_runs(task)
         now = await self._store.now()
-        return explain(task, active, self._hub.list(), now=now, every_pool=self._settings.every_pool)
+        return explain(task, active, self._hub.list(), now=now, pools=self._pools_for(task))
+
+    def _pools_for(self, task: Task) -> Pools:
+        trouble = self._pools.trouble(task.namespace, task.spec.queue) if task.spec else ""
+        return Pools(self._settings.every_pool, self._settings.release_namespace, trouble)
 
 
 async def _itself(answer: Task | NiceError) -> Task | NiceError:

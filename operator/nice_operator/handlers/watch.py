@@ -32,6 +32,9 @@ LAST_BREATH = 0.05
 STOP_WITHIN = 2.0
 """Seconds that the end of a term waits for kopf's thread; what it says later is not listened to."""
 
+IDENTITY: Any = "nice-commander"
+"""Nobody sees it (no peering), but without one kopf asks for our user's name, and a pod's user has none."""
+
 Hear = Callable[[str | None, dict[str, Any]], None]
 """Told of one event: its type (None for what a listing found), and the object."""
 
@@ -123,6 +126,7 @@ class _Life:
             await kopf.operator(
                 registry=self._registry(),
                 settings=kopf_settings(page=self._settings.page, inactivity=self._settings.inactivity),
+                identity=IDENTITY,
                 standalone=True,
                 clusterwide=not namespaces,
                 namespaces=namespaces,

@@ -5,6 +5,10 @@ most calls do not take a "now". Errors: adapters raise ``domain.errors.Unavailab
 does not answer, and no error of a library ever passes this border.
 """
 
+from nice_operator.ports.access import (
+    WorkerGate,
+    WorkerIdentity,
+)
 from nice_operator.ports.cluster import (
     KubeAccess,
     ListedTask,
@@ -15,7 +19,13 @@ from nice_operator.ports.cluster import (
 from nice_operator.ports.coordination import (
     Clock,
     Duty,
+    Lead,
+    Leadership,
+    LeaderStore,
     Liveness,
+    Orders,
+    Replica,
+    ReplicaStore,
     Subscription,
     Term,
     Wakeups,
@@ -23,6 +33,19 @@ from nice_operator.ports.coordination import (
 from nice_operator.ports.logs import (
     LogChunk,
     LogStore,
+)
+from nice_operator.ports.pools import (
+    Deployed,
+    Holder,
+    Obituaries,
+    PodFact,
+    PoolCluster,
+    PoolCondition,
+    PoolSink,
+    PoolStatus,
+    PoolStore,
+    PoolWorker,
+    QueueLoad,
 )
 from nice_operator.ports.runs import (
     CancelResult,
@@ -64,6 +87,7 @@ __all__ = [
     "ClaimRequest",
     "Claimed",
     "Clock",
+    "Deployed",
     "DueTask",
     "Duty",
     "FinishDecision",
@@ -73,17 +97,33 @@ __all__ = [
     "HeartbeatReply",
     "HeldRun",
     "HistoryStore",
+    "Holder",
     "KubeAccess",
+    "Lead",
+    "LeaderStore",
+    "Leadership",
     "ListedTask",
     "Liveness",
     "LogChunk",
     "LogStore",
     "Movement",
     "NewRun",
+    "Obituaries",
     "OpenSession",
+    "Orders",
     "PlannedFire",
+    "PodFact",
+    "PoolCluster",
+    "PoolCondition",
+    "PoolSink",
+    "PoolStatus",
+    "PoolStore",
+    "PoolWorker",
     "PutTask",
+    "QueueLoad",
     "Reaped",
+    "Replica",
+    "ReplicaStore",
     "RunFilter",
     "RunPage",
     "RunQueries",
@@ -99,4 +139,6 @@ __all__ = [
     "TaskStore",
     "Term",
     "Wakeups",
+    "WorkerGate",
+    "WorkerIdentity",
 ]
