@@ -14,7 +14,7 @@ from nice_operator.domain.run import RunState
 from nice_operator.domain.task import Task, TaskDefinition
 from nice_operator.handlers.queue import KeyedQueue
 from nice_operator.handlers.reconciler import Reconciler
-from nice_operator.handlers.seen import Sight, key_of, sight_of
+from nice_operator.handlers.seen import Sight, sight_of
 from nice_operator.ports import ListedTask, ShownTask
 from tests.support.engine import Harness, running_engine
 
@@ -121,8 +121,7 @@ class Bench:
 
     def see(self, kind: str | None, document: Any) -> None:
         """An event."""
-        metadata = document["metadata"]
-        self.queue.put(key_of(metadata["namespace"], metadata["name"]), sight_of(kind, document))
+        self.reconciler.hear(sight_of(kind, document))
 
     async def settled(self) -> None:
         """As soon as nothing is left to do, failures included."""

@@ -12,7 +12,7 @@ from typing import Any
 from nice_operator.handlers.needs import PoolEvents, Pools, Tasks
 from nice_operator.handlers.queue import KeyedQueue
 from nice_operator.handlers.reconciler import Reconciler
-from nice_operator.handlers.seen import Sight, key_of, sight_of
+from nice_operator.handlers.seen import Sight, sight_of
 from nice_operator.handlers.sweep import EVERY, SETTLE, Sweep
 from nice_operator.handlers.watch import Hear, Watch, WatchSettings
 from nice_operator.ports import TaskObjects, TaskStatuses, Term
@@ -79,7 +79,7 @@ class KubernetesDuty:
         queue = self._queue = KeyedQueue[Sight](random.random)
         admits = self._pools.admits if self._pools else _everybody
         reconciler = Reconciler(queue, self._tasks, self._objects, self._statuses, admits)
-        watch = Watch(self._watch, self._hears(queue))
+        watch = Watch(self._watch, self._hears(reconciler))
         sweep = Sweep(
             self._tasks,
             self._objects,
@@ -93,28 +93,31 @@ class KubernetesDuty:
         self._prove()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._see(queue, sweep, watch))
+                group.create_task(self._see(queue, reconciler, sweep, watch))
                 group.create_task(self._follow_pools(reconciler))
                 for _ in range(WORKERS):
                     group.create_task(reconciler.run())
         finally:
             self._queue = None
 
-    async def _see(self, queue: KeyedQueue[Sight], sweep: Sweep, watch: Watch) -> None:
+    async def _see(
+        self, queue: KeyedQueue[Sight], reconciler: Reconciler, sweep: Sweep, watch: Watch
+    ) -> None:
         """All that there is first, then what changes."""
-        await sweep.begin(lambda document: self._hear(queue, None, document))
+        await sweep.begin(lambda document: self._hear(reconciler, None, document))
         await queue.quiet(FIRST_LISTING_WITHIN)
         async with asyncio.TaskGroup() as group:
             group.create_task(watch.run())
             group.create_task(sweep.run())
 
-    def _hear(self, queue: KeyedQueue[Sight], kind: str | None, document: Mapping[str, Any]) -> None:
+    def _hear(self, reconciler: Reconciler, kind: str | None, document: Mapping[str, Any]) -> None:
         self._prove()
-        metadata = document["metadata"]
-        queue.put(key_of(metadata["namespace"], metadata["name"]), sight_of(kind, document))
+        reconciler.hear(sight_of(kind, document))
 
-    def _hears(self, queue: KeyedQueue[Sight]) -> Mapping[str, Hear]:
-        tasks: Hear = lambda kind, document: self._hear(queue, kind, document)  # noqa: E731
+    def _hears(self, reconciler: Reconciler) -> Mapping[str, Hear]:
+        def tasks(kind: str | None, document: dict[str, Any]) -> None:
+            self._hear(reconciler, kind, document)
+
         events = self._pool_events
         return {TASKS: tasks} | ({POOLS: _hear_pool(events)} if events else {})
 

@@ -51,6 +51,18 @@ class Reconciler:
         self._admits = admits
         self.memory = Memory()
 
+    def hear(self, sight: Seen | Gone) -> None:
+        """An object looks like this, or is gone. What says nothing new, as the echo of every status write
+        does, is passed on at once; the rest is queued."""
+        if isinstance(sight, Gone):
+            self._queue.put(key_of(sight.namespace, sight.name), sight)
+            return
+        key = key_of(sight.shown.namespace, sight.shown.name)
+        if key not in self._queue and self.memory.knows(sight):
+            self._statuses.shown(sight.shown)
+        else:
+            self._queue.put(key, sight)
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

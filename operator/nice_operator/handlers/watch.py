@@ -58,6 +58,8 @@ class Watch:
         self._settings = settings
         self._hears = hears
         self._life: _Life | None = None
+        # It warns, at each beginning, that it leaves the process's signals alone: as it should.
+        logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
     async def run(self) -> None:
         """Until cancelled; a kopf that ends (an ERROR on a watch ends it) is begun again."""
