@@ -1,4 +1,4 @@
-"""What there is of a cluster on this machine, and the machine's own network: to prove that nothing is left."""
+"""What there is of a cluster here, and of the machine's own network: to prove that nothing is left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Census = dict[str, frozenset[str]]
 
 
 def take(places: Places) -> Census:
-    """As it is now. Processes without the cluster's mark, as those in containers, are known by their mounts."""
+    """As it is now. Processes without the cluster's mark (in containers, say) are known by their mounts."""
     ours = _processes(places)
     return {
         "processes": frozenset(ours),
