@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SETUP  := $(PYTHON) tools/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e cluster cluster-down cluster-torture check format chaos bench setup clean
+.PHONY: help run test test-mysql e2e cluster cluster-down cluster-torture check format chaos bench setup clean
 
 help: ## this list
 	@echo 'Nice Commander for Kubernetes'
@@ -26,6 +26,10 @@ run: ## start it on a folder of tasks: make run [DIR=crds/examples] [PORT=9999] 
 test: ## all tests; installs MariaDB and Chromium if missing: make test [ARGS=tests/unit]
 	@$(SETUP) test
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+test-mysql: ## the store and the replicas on MySQL itself, fetched once: make test-mysql [ARGS="-k claim"]; or NICE_TEST_MYSQL_URL
+	@$(SETUP) mysql
+	@NICE_TEST_SERVER=mysql $(BIN)/python -m pytest tests/contract tests/integration/test_two_replicas.py $(ARGS)
 
 e2e: ## the tests on a real Kubernetes, made for them and taken away: make e2e [ARGS="-k pods"] (docs/testing.md)
 	@$(SETUP) cluster

@@ -1,8 +1,8 @@
 """The keeper of one run: holds its deadline, knows its whole process tree, and ends it for certain.
 
-It hears ``go`` (timeout and grace in seconds) and ``stop`` (cause) on its control channel and says
-``ready``, ``started``, ``stopping`` and, when nobody of the run is left, ``exited``. The channel being
-closed is a stop like any other: a run never outlives its supervisor by more than its grace.
+It hears ``go`` (timeout and grace in seconds, memory in bytes or null) and ``stop`` (cause) on its control
+channel and says ``ready``, ``started``, ``stopping`` and, when nobody of the run is left, ``exited``. The
+channel being closed is a stop like any other: a run never outlives its supervisor by more than its grace.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Dict, Optional
 from . import tree
 from .channel import Channel, Message
 from .children import ChildAlarm, collect
+from .memory import MemoryWatch
 
 GO = b"g"
 
@@ -36,6 +37,8 @@ class Keeper:
         self._kill_at: Optional[float] = None
         self._cause: Optional[str] = None
         self._stopped_by: Optional[str] = None
+        self._memory: Optional[MemoryWatch] = None
+        self._memory_used: Optional[int] = None
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._poll.register(alarm, select.POLLIN)
@@ -49,6 +52,7 @@ class Keeper:
                 if descriptor == self._control.fileno():
                     self._hear()
             self._collect()
+            self._watch_memory()
             self._watch_clock()
         survivors = self._end_tree()
         self._control.send(self._report(survivors))
@@ -59,7 +63,8 @@ class Keeper:
         return self._cause is None or self._childless or self._stopped_by == "sweep"
 
     def _wait_milliseconds(self) -> Optional[float]:
-        times = [at for at in (self._deadline, self._kill_at) if at is not None]
+        watch = self._memory.due if self._memory is not None else None
+        times = [at for at in (self._deadline, self._kill_at, watch) if at is not None]
         return max(0.0, (min(times) - time.monotonic()) * 1000) + 1 if times else None
 
     def _hear(self) -> None:
@@ -75,8 +80,20 @@ class Keeper:
     def _go(self, message: Message) -> None:
         self._grace = message["grace"]
         self._deadline = time.monotonic() + message["timeout"]
+        if message.get("memory") is not None:
+            self._memory = MemoryWatch(os.getpid(), message["memory"], time.monotonic())
         os.write(self._gate, GO)
         self._control.send({"type": "started"})
+
+    def _watch_memory(self) -> None:
+        """Without a grace: it grows while it is asked nicely, and takes its neighbours with it."""
+        now = time.monotonic()
+        if self._memory is None or now < self._memory.due:
+            return
+        used = self._memory.look(now)
+        if used is not None:
+            self._memory_used = used
+            self._stop("memory", 0.0)
 
     def _watch_clock(self) -> None:
         now = time.monotonic()
@@ -119,6 +136,7 @@ class Keeper:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         status = self._status if self._status is not None else signal.SIGKILL
         exited = os.WIFEXITED(status)
+        watched = self._memory.peak if self._memory is not None else 0
         return {
             "type": "exited",
             "code": os.WEXITSTATUS(status) if exited else None,
@@ -126,7 +144,8 @@ class Keeper:
             "cause": self._cause,
             "stopped_by": self._stopped_by,
             "cpu": usage.ru_utime + usage.ru_stime,
-            "memory": usage.ru_maxrss * 1024,
+            "memory": max(usage.ru_maxrss * 1024, watched),
+            "memory_used": self._memory_used,
             "survivors": survivors,
         }
 
