@@ -11,6 +11,7 @@ from tests.cluster.kubectl import Answer, Kubectl
 STRICTLY = ("--dry-run=server", "--validate=strict")
 CLIENT_SIDE_LIMIT = 262_144
 """kubectl keeps a copy of what was applied in an annotation, which has at most so many bytes."""
+NAMES_A_NAMESPACE = "\n  namespace: "
 _REFUSED = re.compile(r'^Error from server[^\n]*?: error when \w+ "(?P<path>[^"\n]+)": ', re.MULTILINE)
 
 
@@ -18,9 +19,9 @@ def try_all(kubectl: Kubectl, namespace: str, texts: Mapping[str, str], folder: 
     """What the server says of each manifest (name → text), applied as a dry run into ``namespace``.
 
     ``folder`` is an empty folder for their files. An answer that the common call does not give for certain
-    (a file that kubectl itself cannot read, one that is too large) is asked for alone.
+    (a file that kubectl itself cannot read, one that is too large or names a namespace) is asked for alone.
     """
-    small = {name: text for name, text in texts.items() if len(text) <= CLIENT_SIDE_LIMIT}
+    small = {name: text for name, text in texts.items() if _fits_the_group(text)}
     paths = {str(folder / f"{number:04}.yaml"): name for number, name in enumerate(small)}
     for path, name in paths.items():
         Path(path).write_text(small[name], encoding="utf-8")
@@ -51,7 +52,11 @@ def _check_every_one_was_tried(said: Answer, accepted: int) -> None:
         )
 
 
+def _fits_the_group(text: str) -> bool:
+    return len(text) <= CLIENT_SIDE_LIMIT and NAMES_A_NAMESPACE not in text
+
+
 def _alone(kubectl: Kubectl, namespace: str, text: str) -> Answer:
-    where = [] if "\n  namespace: " in text else ["--namespace", namespace]
+    where = [] if NAMES_A_NAMESPACE in text else ["--namespace", namespace]
     server_side = ["--server-side"] if len(text) > CLIENT_SIDE_LIMIT else []
     return kubectl.attempt("apply", *STRICTLY, *server_side, *where, "-f", "-", text=text)
