@@ -26,6 +26,7 @@ from nice_runner.supervisor.hooks import SERIALIZE_LOG_EVENT, may_define
 from nice_runner.supervisor.job import Surroundings, job_document
 from nice_runner.supervisor.readiness import Readiness
 from nice_runner.supervisor.worker import Identity, Worker
+from nice_runner.supervisor.zygote_watch import ZygoteWatch
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ async def live(
     zygote = make_zygote()
     spares = Spares(zygote, terms.spares)
     worker = _make_worker(identity, zygote, spares, terms, readiness)
-    zygote.on_change = partial(_zygote_changed, zygote, worker, spares)
+    zygote.on_change = ZygoteWatch(zygote, worker, spares).changed
     zygote.start()
     departure = Departure(worker, patience)
     _listen_to_signals(departure)
@@ -70,11 +71,6 @@ async def live(
     spares.close()
     await zygote.stop()
     logger.info("ended")
-
-
-def _zygote_changed(zygote: Zygote, worker: Worker, spares: Spares) -> None:
-    spares.renew()
-    worker.zygote_changed(zygote.present, zygote.isolation)
 
 
 async def _converse(link: Link, worker: Worker) -> None:
