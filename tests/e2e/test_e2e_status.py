@@ -134,7 +134,7 @@ async def test_statuses_are_right_after_the_api_server_was_killed_and_started(
         answer = await kube.attempt("get", "nicetask", "ticks", "-o", "jsonpath={.status.lastSuccessfulTime}")
         return answer.code == 0 and answer.output > restarted
 
-    await eventually(caught_up, "the status tells of runs after the restart", 90)
+    await eventually(caught_up, "the status tells of runs after the restart", 150)
     await kube.apply(manifest("after"))
     await kube.ready("after")
 
