@@ -101,7 +101,7 @@ def until(true: Callable[[], bool], within: float = WITHIN) -> None:
 def house(tmp_path: Path) -> Iterator[House]:
     with ExitStack() as stack:
         server = stack.enter_context(private_server())
-        url = stack.enter_context(empty_database(server, "harm"))
+        url = empty_database(server, "harm")
         redis = stack.enter_context(private_redis(tmp_path / "redis"))
         files = redis_files(tmp_path / "files", redis)
         replicas = []
