@@ -23,7 +23,7 @@ from tests.support.engine import Harness, Known, MovableClock
 from tests.support.mariadb import MariaDb
 
 WITHIN = 15.0
-LEASE = 3.0
+LEASE = 6.0
 
 
 def settings(name: str) -> EngineSettings:
