@@ -4,17 +4,15 @@ server, or on a private one."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.mariadb import MariaDb
-from tests.support.servers import ON_MYSQL, private_server
+from tests.support.servers import GIVEN, ON_MYSQL, private_server
 from tests.support.stores import StoreHarness, harness_on
 
-GIVEN = os.environ.get("NICE_TEST_MYSQL_URL")
 BACKENDS = ["mysql"] if ON_MYSQL else ["sqlite", "mariadb", *(["mysql"] if GIVEN else [])]
 
 

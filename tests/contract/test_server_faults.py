@@ -9,7 +9,9 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +21,8 @@ from nice_operator.domain.run import RunState
 from nice_operator.ports import RunFilter
 from nice_operator.store import SqlStore
 from nice_operator.store.database import ANSWER_WITHIN, READERS
-from nice_operator.store.tables import tasks
+from nice_operator.store.dialect import connect, read_url
+from nice_operator.store.tables import leader, tasks
 from nice_operator.store.tx import Tx
 from tests.support.mariadb import MariaDb
 from tests.support.servers import private_server
@@ -167,6 +170,21 @@ def _fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(65536))
+
+
+async def test_what_a_frozen_server_of_ours_has_locked_is_free_again_soon(harness: StoreHarness) -> None:
+    life, ttl = uuid4(), timedelta(seconds=10)
+    term = await harness.store.take_lead("a", life, ttl)
+    assert term is not None
+    frozen = connect(read_url(harness.url), writer=True, size=1, clock=harness.clock)
+    with frozen.connect() as connection:  # which then does nothing, as a process that was stopped
+        connection.execute(sa.select(leader).with_for_update())
+        began = time.monotonic()
+
+        assert await _soon(lambda: harness.store.keep_lead(term, life, ttl), within=30)
+        assert time.monotonic() - began < 20
+        connection.invalidate()
+    frozen.dispose()
 
 
 async def test_transactions_that_deadlock_are_tried_again(harness: StoreHarness) -> None:

@@ -53,7 +53,7 @@ def server() -> Iterator[MariaDb]:
 @pytest.fixture(params=["redis", "polling"])
 async def two(request: pytest.FixtureRequest, server: MariaDb, tmp_path: Path) -> AsyncIterator[Two]:
     async with AsyncExitStack() as stack:
-        url = stack.enter_context(empty_database(server, "replicas"))
+        url = empty_database(server, "replicas")
         files = None
         if request.param == "redis":
             files = redis_files(tmp_path / "files", stack.enter_context(private_redis(tmp_path / "redis")))

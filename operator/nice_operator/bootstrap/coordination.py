@@ -31,7 +31,7 @@ async def coordination(
     store: Store, holder: str, redis: RedisPlace | None, clock: Clock, *, ttl: float = TTL
 ) -> AsyncIterator[Coordination]:
     """For the replica called ``holder``. Without ``redis`` replicas poll, and ask the row who leads. Redis
-    need not answer now. Raises InvalidInput for files that cannot be used, Unavailable without a database."""
+    need not answer now. Raises InvalidInput when its files cannot be used, Unavailable without a database."""
     row = RowLeadership(store, holder, ttl=ttl)
     if redis is None:
         yield Coordination(LocalWakeups(), row)

@@ -32,7 +32,8 @@ ANSWER_TIMEOUT = 8
 
 _SQLITE_BUSY_MS = 5_000
 _MYSQL_SESSION = (
-    "SET time_zone = '+00:00', innodb_lock_wait_timeout = 3, "
+    # A process that is frozen within a transaction holds its locks until its connection is closed as idle.
+    "SET time_zone = '+00:00', innodb_lock_wait_timeout = 3, wait_timeout = 10, "
     "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'"
 )
 
