@@ -13,6 +13,10 @@ from nice_protocol.messages import LOG_STREAMS, OUTCOME_STATES
 MAX_FRAME = 8 * 1024 * 1024
 """Bytes of one WebSocket message: a payload of 1 MiB, each byte escaped as six, and an envelope."""
 
+MAX_VALUES, MAX_CONTAINERS, MAX_NAMES, MAX_QUOTES = 1_500_000, 150_000, 100_000, 1_200_000
+"""Commas, brackets and colons outside of strings, and quotes around them, in one message: what the fields
+below can need, and what can be read in some 30 ms. 8 MiB of nothing but ``[]`` would take 500."""
+
 MAX_PAYLOAD = 1024 * 1024
 """Bytes of a payload or a result."""
 

@@ -28,9 +28,9 @@ class Labelled:
         return f"{self.path.parent.name}/{self.path.stem}"
 
 
-def labelled_manifests() -> list[Labelled]:
-    """All of them, by path."""
-    return [_labelled(path) for path in sorted(MANIFESTS.glob("*/*.yaml"))]
+def labelled_manifests(below: str = "") -> list[Labelled]:
+    """All NiceTasks, or those of a kind in a directory of its own (``pools``), by path."""
+    return [_labelled(path) for path in sorted((MANIFESTS / below).glob("*/*.yaml"))]
 
 
 def _labelled(path: Path) -> Labelled:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from nice_operator.domain.pool import queues_of
 from nice_operator.domain.selector import ANY_WORKER, satisfied
-from nice_operator.domain.task import POOL_QUEUE
 from nice_operator.engine import topics
 from nice_operator.engine.connection import WorkerConnection
 from nice_operator.engine.reports import Reports
@@ -69,7 +69,8 @@ class Dispatcher:
 
     async def _request(self, connection: WorkerConnection, free: int) -> ClaimRequest:
         worker = connection.worker
-        queues = None if self._settings.every_pool else (POOL_QUEUE + worker.pool,)
+        settings = self._settings
+        queues = None if settings.every_pool else queues_of(worker.pool, settings.release_namespace)
         selectors = await self._selectors(connection)
         refused = tuple((version.task_id, version.generation) for version in connection.refusals)
         return ClaimRequest(worker.id, worker.worker, free, queues, selectors, refused)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from nice_operator.domain.ids import RunId
+from nice_operator.domain.pool import queues_of
 from nice_operator.domain.run import Run, RunState
 from nice_operator.domain.selector import canonical, satisfied
 from nice_operator.domain.task import EXTERNAL_WORKERS, POOL_QUEUE, Task, TaskSpec
@@ -26,6 +27,7 @@ class Why(StrEnum):
     BLOCKED = "Blocked"
     RETRY_LATER = "RetryLater"
     LATER = "Later"
+    NO_POOL = "NoPool"
     NO_WORKER = "NoWorker"
     NOT_ELIGIBLE = "NotEligible"
     WORKERS_BUSY = "WorkersBusy"
@@ -46,8 +48,18 @@ class Explanation:
     run: RunId | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """What pools mean here. ``every``: each worker serves every pool; ``release_namespace`` as in
+    EngineSettings; ``trouble``: why the task's pool will not run it, "" when it will."""
+
+    every: bool = False
+    release_namespace: str = ""
+    trouble: str = ""
+
+
 def explain(
-    task: Task, active: Sequence[Run], workers: Sequence[WorkerInfo], *, now: datetime, every_pool: bool
+    task: Task, active: Sequence[Run], workers: Sequence[WorkerInfo], *, now: datetime, pools: Pools
 ) -> Explanation:
     """``active``: the task's queued, claimed and running runs; the one furthest on is explained. ``now`` is
     the database's."""
@@ -59,7 +71,7 @@ def explain(
         return Explanation(Why.STARTING, f"run {claimed[0].id} is about to start", claimed[0].id)
     if active and task.spec:
         waiting = min(active, key=lambda run: (run.available_at > now, run.id))
-        return _of_time(waiting, task.spec, now) or _of_workers(waiting, task.spec, workers, every_pool)
+        return _of_time(waiting, task.spec, now) or _of_workers(waiting, task.spec, workers, pools)
     return _of_idle(task)
 
 
@@ -76,8 +88,10 @@ def _of_time(run: Run, spec: TaskSpec, now: datetime) -> Explanation | None:
     return Explanation(Why.LATER, f"run {run.id} was asked for at {when}", run.id)
 
 
-def _of_workers(run: Run, spec: TaskSpec, workers: Sequence[WorkerInfo], every_pool: bool) -> Explanation:
-    able = [worker for worker in workers if _can_run(worker, spec, run.queue, every_pool)]
+def _of_workers(run: Run, spec: TaskSpec, workers: Sequence[WorkerInfo], pools: Pools) -> Explanation:
+    able = [worker for worker in workers if _can_run(worker, spec, run.queue, pools)]
+    if not able and pools.trouble:
+        return Explanation(Why.NO_POOL, f"run {run.id} waits: {pools.trouble}", run.id)
     if not able:
         wanted = f" with the labels {canonical(spec.worker_selector)}" if spec.worker_selector else ""
         text = f"run {run.id} waits: no worker{wanted} is connected for {run.queue}"
@@ -101,10 +115,11 @@ def _refused(run: Run, version: TaskVersion, workers: Sequence[WorkerInfo]) -> s
     )
 
 
-def _can_run(worker: WorkerInfo, spec: TaskSpec, queue: str, every_pool: bool) -> bool:
+def _can_run(worker: WorkerInfo, spec: TaskSpec, queue: str, pools: Pools) -> bool:
     if worker.pool == EXTERNAL_WORKERS:
         return queue in worker.queues
-    serves = queue.startswith(POOL_QUEUE) if every_pool else queue == POOL_QUEUE + worker.pool
+    served = queues_of(worker.pool, pools.release_namespace)
+    serves = queue.startswith(POOL_QUEUE) if pools.every else queue in served
     return serves and not worker.draining and satisfied(canonical(spec.worker_selector), worker.labels)
 
 

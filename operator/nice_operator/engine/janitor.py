@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.ports import Clock, LogStore, Store
+from nice_operator.ports import Clock, LogStore, Store, Term
 
 
 class Janitor:
@@ -27,6 +27,10 @@ class Janitor:
             beat()
             if deleted < self._settings.prune_batch:
                 await self._clock.sleep(self._settings.prune_every)
+
+    async def lead(self, term: Term) -> None:
+        """The same as a duty: where there are several replicas, one is enough."""
+        await self.run(lambda: None)
 
     async def tidy(self) -> int:
         """One batch; returns how many runs went."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from nice_operator.domain.errors import Unavailable
+from nice_operator.domain.ids import SessionId
 from nice_operator.engine import topics
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.ports import Clock, Liveness, Reaped, Store, Wakeups
+from nice_operator.ports import Clock, Liveness, Obituaries, Reaped, Store, Wakeups
 
 
 class Reaper:
@@ -18,13 +19,20 @@ class Reaper:
     name = "reaper"
 
     def __init__(
-        self, store: Store, liveness: Liveness, wakeups: Wakeups, clock: Clock, settings: EngineSettings
+        self,
+        store: Store,
+        liveness: Liveness,
+        wakeups: Wakeups,
+        clock: Clock,
+        settings: EngineSettings,
+        obituaries: Obituaries | None = None,
     ) -> None:
         self._store = store
         self._liveness = liveness
         self._wakeups = wakeups
         self._clock = clock
         self._settings = settings
+        self._obituaries = obituaries
         self._access_since = clock.monotonic()
 
     async def run(self, beat: Callable[[], None]) -> None:
@@ -54,7 +62,14 @@ class Reaper:
             if not dead:
                 return
             alive = sessions - dead
-        self._tell(await self._store.reap(dead, alive))
+        self._tell(await self._store.reap(dead, alive, await self._told(dead, alive)))
+
+    async def _told(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Mapping[SessionId, str]:
+        """What somebody beside the database knows of those whose runs are about to be called lost."""
+        if self._obituaries is None:
+            return {}
+        doomed = await self._store.doomed(dead, alive)
+        return await self._obituaries.of(doomed) if doomed else {}
 
     def _tell(self, reaped: Sequence[Reaped]) -> None:
         for one in reaped:

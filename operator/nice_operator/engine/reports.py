@@ -9,13 +9,17 @@ from nice_operator.domain.ids import SessionId
 from nice_operator.domain.retry import Ended, Fate, decide
 from nice_operator.domain.run import Attempt, HostFacts, Outcome, Run
 from nice_operator.engine import topics, wire
+from nice_operator.engine.endings import Endings
 from nice_operator.engine.holdings import Holding
 from nice_operator.ports import (
     FinishDecision,
     FinishVerdict,
     HeartbeatReply,
     HeldRun,
+    Holder,
     LogStore,
+    Obituaries,
+    OpenSession,
     StartVerdict,
     Store,
     Wakeups,
@@ -24,22 +28,43 @@ from nice_protocol.messages import Log
 
 EXCEPTION = "Error"
 """The worker's reason for an exception of the task's code."""
+UNEXPLAINED = frozenset({"KeeperLost", "WorkerLost"})
+"""The worker's reasons for processes of its own that are gone."""
 
 
 class Reports:
     """Applies reports and wakes whoever waits for what they changed. The caller repeats if Unavailable."""
 
-    def __init__(self, store: Store, logs: LogStore, wakeups: Wakeups, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        logs: LogStore,
+        wakeups: Wakeups,
+        random: Callable[[], float],
+        endings: Endings,
+        obituaries: Obituaries | None = None,
+    ) -> None:
         self._store = store
         self._logs = logs
         self._wakeups = wakeups
+        self._endings = endings
         self._random = random
+        self._obituaries = obituaries
 
     async def start(self, held: HeldRun, host: HostFacts) -> StartVerdict:
         """The start barrier: committed before this returns."""
         verdict = await self._store.start(held, host)
         self._wakeups.publish(topics.run(held.id), topics.RUNS)
         return verdict
+
+    async def explained(self, worker: OpenSession, outcome: Outcome) -> Outcome:
+        """A loss that the worker saw without knowing why (its runner's container died), with what somebody
+        beside it knows."""
+        if self._obituaries is None or outcome.reason not in UNEXPLAINED:
+            return outcome
+        told = await self._obituaries.of([Holder(worker.id, worker.worker, worker.pool)])
+        why = told.get(worker.id)
+        return replace(outcome, message=f"{outcome.message}: {why}") if why else outcome
 
     async def finish(self, held: HeldRun, holding: Holding | None, outcome: Outcome) -> FinishVerdict:
         """Record an attempt's end. A report of a run that is not held is settled by the store all the same:
@@ -48,6 +73,8 @@ class Reports:
         told = _with_type(fate.outcome)
         decision = FinishDecision(held, told, fate.state, fate.retry_after, fate.counted)
         verdict = await self._store.finish(decision)
+        if verdict is FinishVerdict.ACCEPTED and fate.state.final:
+            self._endings.tell(held.id, fate.state, told)
         self._changed(held, final=fate.state.final)
         return verdict
 

@@ -7,16 +7,21 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from nice_operator.engine.dispatcher import Dispatcher
+from nice_operator.engine.endings import Endings
 from nice_operator.engine.external.dispatcher import ExternalDispatcher
 from nice_operator.engine.external.hub import ExternalHub
 from nice_operator.engine.external.keeper import ExternalKeeper
 from nice_operator.engine.external.liveness import SocketsAreLeases
 from nice_operator.engine.janitor import Janitor
 from nice_operator.engine.jobs import JobService
+from nice_operator.engine.leading import Leading
 from nice_operator.engine.logs import LogService
 from nice_operator.engine.loops import Health, Loop, Service
+from nice_operator.engine.orders import OrderTaker
+from nice_operator.engine.pools import PoolRegistry
 from nice_operator.engine.reaper import Reaper
 from nice_operator.engine.reports import Reports
+from nice_operator.engine.roster import Roster
 from nice_operator.engine.runs import RunService
 from nice_operator.engine.scheduler import Scheduler
 from nice_operator.engine.settings import EngineSettings
@@ -25,12 +30,25 @@ from nice_operator.engine.topics import WORKERS
 from nice_operator.engine.undeclared import Undeclared
 from nice_operator.engine.workers import WorkerHub
 from nice_operator.engine.workforce import Workforce
-from nice_operator.ports import Clock, Liveness, LogStore, Store, Wakeups
+from nice_operator.ports import (
+    Clock,
+    Duty,
+    Lead,
+    Leadership,
+    Liveness,
+    LogStore,
+    Obituaries,
+    Store,
+    Wakeups,
+)
 
 
 class Engine:
-    """``tasks``, ``runs``, ``jobs``, ``logs``, ``workers`` (of pools), ``external`` (workers outside) and
-    ``workforce`` (both) are what doors call; they work from construction on.
+    """``leadership`` None: this server is alone, there is nothing to lead. ``duties`` are the leader's.
+    ``obituaries``: whoever knows why workers are gone.
+
+    ``tasks``, ``runs``, ``jobs``, ``logs``, ``workers`` (of pools), ``external`` (workers outside),
+    ``workforce`` (both) and ``pools`` are what doors call; they work from construction on.
     ``start`` sets the loops going, ``drain`` lets running work end, ``stop`` ends everything of its own."""
 
     def __init__(
@@ -42,18 +60,24 @@ class Engine:
         clock: Clock,
         settings: EngineSettings | None = None,
         jitter: Callable[[], float] = random.random,
+        leadership: Leadership | None = None,
+        duties: Sequence[Duty] = (),
+        obituaries: Obituaries | None = None,
     ) -> None:
         self.settings = settings = settings or EngineSettings()
         self.store = store
         self.wakeups = wakeups
         self.clock = clock
         writing = asyncio.Lock()
-        reports = Reports(store, logs, wakeups, jitter)
+        endings = Endings()
+        reports = Reports(store, logs, wakeups, jitter, endings, obituaries)
         self.workers = WorkerHub(store, reports, wakeups, clock, settings)
         self.external = ExternalHub(store, reports, wakeups, clock, settings)
-        self.workforce = Workforce(self.workers, self.external)
-        self.tasks = TaskService(store, self.workforce, wakeups, settings, writing)
-        self.runs = RunService(store, self.workforce, wakeups, clock, settings)
+        self.workforce = Workforce(self.workers, self.external, store, wakeups)
+        self.roster = Roster(store, self.workforce.here, wakeups, clock, settings.replica)
+        self.pools = PoolRegistry(settings.release_namespace)
+        self.tasks = TaskService(store, self.workforce, wakeups, settings, writing, self.pools)
+        self.runs = RunService(store, self.workforce, wakeups, clock, settings, endings)
         undeclared = Undeclared(store, self.tasks, settings)
         self.jobs = JobService(store, self.tasks, self.external, undeclared, wakeups, clock, settings)
         self.logs = LogService(store, logs, wakeups, settings)
@@ -62,13 +86,29 @@ class Engine:
             Dispatcher(store, self.workers, reports, wakeups, settings),
             ExternalDispatcher(store, self.external, wakeups, settings),
         ]
+        janitor = Janitor(store, logs, clock, settings)
+        self.leading = None if leadership is None else Leading(leadership, (janitor, *duties), wakeups, clock)
         tidying: list[Service] = [
-            Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings),
-            Janitor(store, logs, clock, settings),
+            Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings, obituaries),
+            janitor if self.leading is None else self.leading,
             ExternalKeeper(store, self.external, wakeups, clock, settings),
         ]
+        if not settings.only_server:
+            tidying += [self._among_replicas(), OrderTaker(store, self.workforce, wakeups, settings)]
         self._giving = [Loop(service, clock) for service in giving]
         self._tidying = [Loop(service, clock) for service in tidying]
+
+    def _among_replicas(self) -> Roster:
+        """Workers of other replicas count from now on."""
+        self.workforce.elsewhere = self.roster.elsewhere
+        self.external.elsewhere = self.roster.names
+        return self.roster
+
+    def take_on(self, services: Sequence[Service] = (), duties: Sequence[Duty] = ()) -> None:
+        """What the edges bring: services of every replica, duties of the one that leads. Before the start."""
+        self._tidying += [Loop(service, self.clock) for service in services]
+        if self.leading is not None:
+            self.leading.take_on(duties)
 
     async def start(self) -> None:
         """Begin to fire, to give out work and to tidy up; a server that only shows does none of it."""
@@ -107,6 +147,10 @@ class Engine:
     def health(self) -> Mapping[str, bool]:
         """Whether each loop is well, by name; empty before the start."""
         return {health.name: health.failures == 0 for health in self.services() if health.running}
+
+    async def lead(self) -> Lead | None:
+        """Who leads, or led last; None when nobody ever did. Raises Unavailable."""
+        return await self.store.lead()
 
     def services(self) -> Sequence[Health]:
         """How each loop does, in detail."""

@@ -12,9 +12,12 @@ from nice_operator.domain.task import UnhandledErrors
 class EngineSettings:
     """``lease`` is what workers are told (None: a lock decides, and they never stop runs for missed
     heartbeats). ``every_pool``: each worker serves every pool, whatever it calls its own (dev mode).
+    ``release_namespace``: where the pool of tasks that name none is ("" where there are no pools).
     ``unhandled_errors`` is for tasks that choose none (None: the worker decides).
     ``quiet`` is how long after a database outage nothing is reaped for its lease. ``view_only``: show
     everything, start and stop nothing.
+
+    ``replica`` is what this server is called among several.
 
     For workers outside: ``only_server``: no other server works on the same data, so what an earlier life's
     workers hold is known to be without a connection. ``reconnect_wait`` is how long a worker that left may
@@ -25,6 +28,7 @@ class EngineSettings:
     heartbeat: float = 5.0
     lease: float | None = 30.0
     every_pool: bool = False
+    release_namespace: str = ""
     view_only: bool = False
     unhandled_errors: UnhandledErrors | None = None
     poll: float = 1.0
@@ -33,6 +37,7 @@ class EngineSettings:
     quiet: float = 45.0
     prune_every: float = 60.0
     prune_batch: int = 500
+    replica: str = ""
     only_server: bool = False
     reconnect_wait: float = 5.0
     undeclared_tasks: bool = False

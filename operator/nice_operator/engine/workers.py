@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,11 +12,12 @@ from nice_operator.domain.errors import Conflict, NotFound, Unavailable
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.engine import topics, wire
 from nice_operator.engine.connection import POLICY_VIOLATION, Channel, WorkerConnection
+from nice_operator.engine.holdings import Holding
 from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.reports import Reports
 from nice_operator.engine.resume import Comparison, compare, forgotten_outcome
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.ports import Clock, Store, Wakeups
+from nice_operator.ports import Clock, Store, Wakeups, WorkerIdentity
 from nice_protocol.errors import Code, ProtocolError
 from nice_protocol.messages import Hello, Welcome
 from nice_protocol.session import OperatorSession
@@ -41,7 +42,7 @@ class WorkerRun:
 class WorkerInfo:
     """A connected worker, for pages and programs. ``free`` is how many runs it asks for now; ``refusals`` are
     the tasks that do not want it for now, with their reasons; ``queues`` those of external tasks that it
-    serves."""
+    serves; ``replica`` the other server that it is connected to ("": this one)."""
 
     session: SessionId
     worker: str
@@ -54,6 +55,7 @@ class WorkerInfo:
     runs: tuple[WorkerRun, ...]
     refusals: Mapping[TaskVersion, str] = field(default_factory=dict)
     queues: frozenset[str] = frozenset()
+    replica: str = ""
 
 
 class WorkerHub:
@@ -73,14 +75,18 @@ class WorkerHub:
 
     # ------------------------------------------------------------ connections
 
-    async def connect(self, hello: Hello, channel: Channel) -> WorkerConnection:
-        """Take a worker in; it has been sent ``welcome`` when this returns.
+    async def connect(
+        self, hello: Hello, channel: Channel, identity: WorkerIdentity | None = None
+    ) -> WorkerConnection:
+        """Take a worker in; it has been sent ``welcome`` when this returns. ``identity`` is who it is known
+        to be (None: nobody was asked), and then it cannot say that it is another.
 
         Raises ProtocolError when the hello cannot be accepted, and Unavailable when the database does not
         answer: close the socket then, the worker comes again.
         """
         session = OperatorSession()
         hello = session.receive(hello)  # type: ignore[assignment]
+        _check_identity(hello, identity)
         version = negotiate(hello.versions)
         async with self._connecting:
             return await self._admit(hello, version, session, channel)
@@ -197,6 +203,20 @@ class WorkerHub:
         """Whether any worker holds a run."""
         return any(len(connection.holdings) for connection in self._connections.values())
 
+    @property
+    def connected(self) -> bool:
+        """Whether any worker is connected here."""
+        return bool(self._connections)
+
+    def has(self, session: SessionId) -> bool:
+        """Whether this session is connected here."""
+        return session in self._connections
+
+    def holdings(self) -> Iterator[Holding]:
+        """What the workers connected here hold."""
+        for connection in tuple(self._connections.values()):
+            yield from connection.holdings
+
     def drain(self, session: SessionId) -> None:
         """Ask one worker to take no more work. Raises NotFound."""
         connection = self._connections.get(session)
@@ -216,6 +236,22 @@ class WorkerHub:
             connection.end(GOING_AWAY, "the operator is going away")
             await connection.settled()
         self._connections.clear()
+
+
+def _check_identity(hello: Hello, identity: WorkerIdentity | None) -> None:
+    """Raises ProtocolError for a hello that names another pool or worker than the token proves."""
+    if identity is None:
+        return
+    for what, said, proven in (
+        ("pool", hello.pool, identity.pool),
+        ("worker", hello.worker, identity.worker),
+    ):
+        if proven and said != proven:
+            raise ProtocolError(
+                Code.NOT_ADMITTED,
+                f"the token is for the {what} {proven}, but hello says {said[:253]!r}; name the token's own",
+                hello.type,
+            )
 
 
 def _info(connection: WorkerConnection) -> WorkerInfo:

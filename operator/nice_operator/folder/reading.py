@@ -11,12 +11,12 @@ from nice_operator.domain.errors import Problem
 from nice_operator.domain.names import uid_of
 from nice_operator.domain.task import TaskDefinition
 from nice_operator.folder.yaml_text import MOST_BYTES, Document, read_documents
-from nice_operator.resources import API_VERSION, GROUP, KIND, examine, path_of
+from nice_operator.resources import API_VERSION, GROUP, KIND, POOL_KIND, examine, path_of
 
 Identity = tuple[str, str]
 """Namespace and name of a task."""
 
-OTHER_KINDS = ("NiceWorkerPool",)
+OTHER_KINDS = (POOL_KIND,)
 """Kinds of our own group that only a cluster uses."""
 
 NEXT_IF_CHANGED = 0

@@ -11,6 +11,9 @@ from typing import Protocol
 from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.domain.run import Attempt, HostFacts, Outcome, Requester, Run, RunState
 from nice_operator.domain.task import Task, TaskSpec
+from nice_operator.ports.pools import Holder
+
+NOTHING_TOLD: Mapping[SessionId, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class NewRun:
     """A request for a run. ``key`` is the fire key (``m:<Idempotency-Key or run id>``, ``s:…`` likewise for a
     job requested for a time, ``r:<parent>:<run id>``, ``a:<digest of the annotation>``);
     ``payload`` is JSON text, ``payload_given`` whether the request named it; ``available_at`` in the future
-    schedules it."""
+    schedules it. ``exact``: only if the task still is of the generation that ``task`` has (TaskChanged)."""
 
     id: RunId
     task: Task
@@ -28,6 +31,7 @@ class NewRun:
     available_at: datetime | None = None
     rerun_of: RunId | None = None
     payload_given: bool = True
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,18 @@ class RunPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Movement:
+    """Where the runs of one task in one state stand: any change of theirs changes one of these figures.
+    ``epochs`` is the sum of their epochs."""
+
+    task_id: TaskId
+    state: RunState
+    count: int
+    epochs: int
+    newest: RunId
+
+
+@dataclass(frozen=True, slots=True)
 class Reaped:
     """A run that the reaper moved, and where to."""
 
@@ -191,9 +207,19 @@ class RunStore(Protocol):
         every other id."""
         ...
 
-    async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
+    async def reap(
+        self,
+        dead: frozenset[SessionId],
+        alive: frozenset[SessionId],
+        told: Mapping[SessionId, str] = NOTHING_TOLD,
+    ) -> Sequence[Reaped]:
         """T9, T10, T12: expired leases and deadlines, sessions known to be dead at once, living ones never
-        for their lease. Also admits waiting runs whose slot is free."""
+        for their lease. Also admits waiting runs whose slot is free. ``told``: what else is known of a
+        session's end, for the message of its lost runs."""
+        ...
+
+    async def doomed(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Holder]:
+        """Whose running runs ``reap`` would call lost now."""
         ...
 
     async def held(self, session: SessionId) -> Sequence[Claimed]:
@@ -236,6 +262,11 @@ class RunQueries(Protocol):
 
     async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
         """How many runs of each task are queued, claimed or running; tasks without any are left out."""
+        ...
+
+    async def movements(self, within: timedelta) -> Sequence[Movement]:
+        """All active runs, and the final ones made ``within`` so long, by task and state. What was active in
+        one answer and is not in the next has ended."""
         ...
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]: ...

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from nice_operator.domain.ids import RunId
+from nice_operator.ports.coordination import LeaderStore, ReplicaStore
+from nice_operator.ports.pools import PoolStore
 from nice_operator.ports.runs import RunQueries, RunStore
 from nice_operator.ports.tasks import FireStore, TaskStore
 
@@ -27,5 +29,16 @@ class SecretStore(Protocol):
         ...
 
 
-class Store(TaskStore, FireStore, RunStore, RunQueries, HistoryStore, SecretStore, Protocol):
+class Store(
+    TaskStore,
+    FireStore,
+    RunStore,
+    RunQueries,
+    HistoryStore,
+    SecretStore,
+    LeaderStore,
+    ReplicaStore,
+    PoolStore,
+    Protocol,
+):
     """Everything the database does for the engine."""

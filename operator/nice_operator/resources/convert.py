@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from nice_operator.domain.payload import dump_json
+from nice_operator.domain.pool import DEFAULT_QUEUE
 from nice_operator.domain.task import (
     EXTERNAL_QUEUE,
     POOL_QUEUE,
@@ -25,8 +26,6 @@ from nice_operator.domain.timeout import parse_duration
 from nice_operator.resources.model import Execute, Failed, NiceTaskSpec, Retry, Rule, Succeeded
 from nice_operator.resources.quantity import bytes_of
 from nice_operator.resources.shapes import moment
-
-DEFAULT_POOL = "default"
 
 
 def spec_of(model: NiceTaskSpec, *, namespace: str, name: str) -> TaskSpec:
@@ -93,7 +92,7 @@ def _queue(model: NiceTaskSpec, namespace: str, task_name: str) -> str:
     if model.run.external is not None:
         return f"{EXTERNAL_QUEUE}{namespace}/{task_name}"
     if model.worker_pool is None:
-        return f"{POOL_QUEUE}{DEFAULT_POOL}"
+        return DEFAULT_QUEUE
     pool = model.worker_pool if "/" in model.worker_pool else f"{namespace}/{model.worker_pool}"
     return f"{POOL_QUEUE}{pool}"
 

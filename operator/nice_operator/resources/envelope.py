@@ -16,6 +16,7 @@ from nice_operator.resources.shapes import shown
 GROUP = "nicecommander.dev"
 API_VERSION = f"{GROUP}/v1beta1"
 KIND = "NiceTask"
+POOL_KIND = "NiceWorkerPool"
 DEFAULT_NAMESPACE = "default"
 MOST_ANNOTATION_BYTES = 256 * 1024
 
@@ -35,9 +36,9 @@ class Envelope:
     created_at: datetime | None
 
 
-def read_envelope(document: Mapping[str, Any]) -> tuple[Envelope | None, list[Problem]]:
+def read_envelope(document: Mapping[str, Any], kind: str = KIND) -> tuple[Envelope | None, list[Problem]]:
     """The envelope (None when it cannot be told whose it is), and what is wrong with it."""
-    problems = _top_problems(document)
+    problems = _top_problems(document, kind)
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         return None, [*problems, Problem("metadata", "is required; add metadata with a name")]
@@ -51,9 +52,9 @@ def read_envelope(document: Mapping[str, Any]) -> tuple[Envelope | None, list[Pr
     return Envelope(namespace, metadata["name"], annotations, created), [*problems, *texts]
 
 
-def problems_of_kind(document: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong unless it is a NiceTask of the version that is read here."""
-    wanted = (("apiVersion", API_VERSION), ("kind", KIND))
+def problems_of_kind(document: Mapping[str, Any], kind: str = KIND) -> list[Problem]:
+    """What is wrong unless it is a ``kind`` of the version that is read here."""
+    wanted = (("apiVersion", API_VERSION), ("kind", kind))
     return [
         Problem(
             field, f"must be {value}, found {shown(document.get(field))}; {_meant(field, value, document)}"
@@ -69,9 +70,9 @@ def _meant(field: str, value: str, document: Mapping[str, Any]) -> str:
     return f"did you mean {value}?" if close else f"write {field}: {value}"
 
 
-def _top_problems(document: Mapping[str, Any]) -> list[Problem]:
+def _top_problems(document: Mapping[str, Any], kind: str) -> list[Problem]:
     return [
-        Problem(path_of("", (name,))[1:], f"is not a part of a NiceTask; {did_you_mean(str(name), _FIELDS)}")
+        Problem(path_of("", (name,))[1:], f"is not a part of a {kind}; {did_you_mean(str(name), _FIELDS)}")
         for name in document
         if name not in _FIELDS
     ]

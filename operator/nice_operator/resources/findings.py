@@ -24,9 +24,11 @@ _KINDS = {
 }
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], prefix: str) -> tuple[Problem, ...]:
-    """Every finding of ``error`` about ``model``, whose fields are called ``prefix``.…"""
-    return tuple(_problem(detail, model, prefix) for detail in error.errors(include_url=False))
+def problems_of(
+    error: ValidationError, model: type[BaseModel], prefix: str, kind: str
+) -> tuple[Problem, ...]:
+    """Every finding of ``error`` about ``model``, whose fields are called ``prefix``.…, in a ``kind``."""
+    return tuple(_problem(detail, model, prefix, kind) for detail in error.errors(include_url=False))
 
 
 def path_of(prefix: str, parts: Iterable[str | int]) -> str:
@@ -44,13 +46,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"remove it; known are {', '.join(names)}" if names else "remove it; nothing can be given here"
 
 
-def _problem(detail: ErrorDetails, model: type[BaseModel], prefix: str) -> Problem:
+def _problem(detail: ErrorDetails, model: type[BaseModel], prefix: str, kind: str) -> Problem:
     # A mapping's key is reported as (…, key, "[key]"); unions and models of ours add nothing to the place.
     place = tuple(part for part in detail["loc"] if part != "[key]")
     if detail["type"] == "extra_forbidden":
         known = _names(model).get(_names_only(place[:-1]), ())
         return Problem(
-            path_of(prefix, place), f"is not a field of a NiceTask; {did_you_mean(str(place[-1]), known)}"
+            path_of(prefix, place), f"is not a field of a {kind}; {did_you_mean(str(place[-1]), known)}"
         )
     return Problem(path_of(prefix, place), _message(detail))
 

@@ -1,4 +1,4 @@
-"""The shapes of texts, letter for letter those of the rules in crds/nicetasks.yaml (a test compares them)."""
+"""The shapes of texts, letter for letter those of the rules in crds/ (a test compares them)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ WORKER_POOL = "^([a-z0-9]([a-z0-9-]*[a-z0-9])?/)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$
 LABEL_NAME = "^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$"
 LABEL_VALUE = "^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$"
 
+MODULE = f"^{_IDENTIFIERS}$"
+NAMESPACE = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+
 
 def _field(number: str, step: str) -> str:
     item = rf"(\*|H(\({number}-{number}\))?|{number}(-{number})?)(/{step})?"
@@ -54,6 +57,10 @@ ALL = (
     RESERVED_ENV_NAME, SIGNAL, QUANTITY, WORKER_POOL, LABEL_NAME, LABEL_VALUE, CRON,
 )  # fmt: skip
 """Every pattern that a rule of the resource uses."""
+
+
+OF_POOLS = (LABEL_NAME, LABEL_VALUE, MODULE, NAMESPACE)
+"""Those that a rule of the pool's resource uses."""
 
 
 def fits(pattern: str, text: str) -> bool:

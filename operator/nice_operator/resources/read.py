@@ -12,7 +12,7 @@ from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.domain.run import JsonObject
 from nice_operator.domain.task import TaskDefinition, TaskSpec
 from nice_operator.resources.convert import spec_of
-from nice_operator.resources.envelope import problems_of_kind, read_envelope
+from nice_operator.resources.envelope import KIND, problems_of_kind, read_envelope
 from nice_operator.resources.findings import problems_of
 from nice_operator.resources.model import NiceTaskSpec
 from nice_operator.resources.stall import stalling_problems
@@ -89,4 +89,4 @@ def _read_spec(spec: object) -> tuple[NiceTaskSpec | None, list[Problem]]:
     try:
         return NiceTaskSpec.model_validate(spec), []
     except ValidationError as error:
-        return None, list(problems_of(error, NiceTaskSpec, "spec"))
+        return None, list(problems_of(error, NiceTaskSpec, "spec", KIND))

@@ -188,3 +188,17 @@ LabelValue = Annotated[
 SignalName = Annotated[
     str, Field(max_length=16), shaped(patterns.SIGNAL, "the name of a signal such as SIGKILL")
 ]
+ModuleName = Annotated[
+    str,
+    Field(max_length=256),
+    shaped(patterns.MODULE, "the name of a Python module, such as pandas or reports.daily"),
+]
+
+
+def _namespace(text: str) -> str:
+    if text != "*" and not patterns.fits(patterns.NAMESPACE, text):
+        raise wrong(f'must be the name of a namespace, or "*" for all, found {shown(text)}')
+    return text
+
+
+NamespaceName = Annotated[str, Field(max_length=63), AfterValidator(_namespace)]

@@ -14,7 +14,7 @@ from nice_operator.domain.task import POOL_QUEUE
 from nice_operator.ports import Claimed, ClaimRequest
 from nice_operator.store.leases import CLAIMED
 from nice_operator.store.rows import to_run
-from nice_operator.store.sessions import is_open
+from nice_operator.store.sessions import may_claim
 from nice_operator.store.slots import admit_new
 from nice_operator.store.tables import runs
 from nice_operator.store.times import from_micros
@@ -28,8 +28,9 @@ Condition = sa.ColumnElement[bool]
 
 
 def claim(tx: Tx, versions: Versions, request: ClaimRequest) -> Sequence[Claimed]:
-    """Up to ``free`` runs, by priority, then age; none for a session that is closed or was replaced."""
-    if request.free < 1 or not is_open(tx, request.session):
+    """Up to ``free`` runs, by priority, then age; none for a session that is closed, was
+    replaced, or drains."""
+    if request.free < 1 or not may_claim(tx, request.session):
         return ()
     admit_new(tx, versions)
     rows: list[sa.Row[Any]] = []

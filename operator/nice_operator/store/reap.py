@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,9 +12,10 @@ from nice_operator.domain.ids import OutcomeId, RunId, SessionId, uuid7
 from nice_operator.domain.reasons import Reason, sentence
 from nice_operator.domain.retry import Ended, decide
 from nice_operator.domain.run import Outcome, RunState
-from nice_operator.ports import Reaped
+from nice_operator.ports import Holder, Reaped
 from nice_operator.store.endings import Ending, leave_running
 from nice_operator.store.leases import CLAIMED_SLACK, DEADLINE_SLACK, RUNNING_SLACK
+from nice_operator.store.pools import holders
 from nice_operator.store.release import back_to_queue
 from nice_operator.store.slots import admit_all
 from nice_operator.store.tables import runs
@@ -30,14 +31,25 @@ Sessions = frozenset[SessionId]
 Condition = sa.ColumnElement[bool]
 
 
-def reap(tx: Tx, versions: Versions, dead: Sessions, alive: Sessions) -> Sequence[Reaped]:
+def reap(
+    tx: Tx, versions: Versions, dead: Sessions, alive: Sessions, told: Mapping[SessionId, str]
+) -> Sequence[Reaped]:
     """Move what nobody holds any more, then admit whom a free slot lets in. Sessions that are known to be
-    dead need no expired lease; those known to be alive keep their runs whatever the lease says."""
+    dead need no expired lease; those known to be alive keep their runs whatever the lease says. ``told``:
+    what somebody else knows of a session's end."""
     expired = [_expire(tx, versions, row) for row in _overdue(tx, versions)]
     requeued = [_requeue(tx, row) for row in _gone(tx, RunState.CLAIMED, CLAIMED_SLACK, dead, alive)]
-    lost = [_lose(tx, versions, row, dead) for row in _gone(tx, RunState.RUNNING, RUNNING_SLACK, dead, alive)]
+    gone = _gone(tx, RunState.RUNNING, RUNNING_SLACK, dead, alive)
+    lost = [_lose(tx, versions, row, dead, told.get(row.session, "")) for row in gone]
     admitted = [Reaped(run_id, RunState.QUEUED, "Admitted") for run_id in admit_all(tx, versions)]
     return [reaped for reaped in (*expired, *requeued, *lost) if reaped is not None] + admitted
+
+
+def doomed(tx: Tx, dead: Sessions, alive: Sessions) -> Sequence[Holder]:
+    """Whose running runs ``reap`` would call lost now."""
+    unheld = (runs.c.state == RunState.RUNNING, _unheld(tx, RUNNING_SLACK, dead, alive))
+    found = tx.all(sa.select(runs.c.session).distinct().where(*unheld).limit(BATCH))
+    return holders(tx, [SessionId(row.session) for row in found]) if found else ()
 
 
 def _gone(tx: Tx, state: RunState, slack: int, dead: Sessions, alive: Sessions) -> Sequence[Row]:
@@ -59,11 +71,12 @@ def _requeue(tx: Tx, row: Row) -> Reaped | None:
     return Reaped(RunId(row.id), RunState.QUEUED, Reason.WORKER_LOST)
 
 
-def _lose(tx: Tx, versions: Versions, row: Row, dead: Sessions) -> Reaped | None:
+def _lose(tx: Tx, versions: Versions, row: Row, dead: Sessions, told: str) -> Reaped | None:
     """running → queued or lost, as the task's rules for a lost worker say."""
     spec = versions.one(tx, row.task_id, row.generation).spec
     reason = Reason.WORKER_DIED if row.session in dead else Reason.WORKER_LOST
-    outcome = _outcome(RunState.LOST, reason, sentence(reason, worker=row.worker))
+    message = sentence(reason, worker=row.worker) + (f": {told}" if told else "")
+    outcome = _outcome(RunState.LOST, reason, message)
     asked_to_stop = row.cancel_requested_at is not None
     ended = Ended(outcome, row.attempt, row.max_attempts, row.lost_count, asked_to_stop)
     fate = decide(ended, spec.retry, spec.on_lost, random.random)

@@ -4,7 +4,7 @@ what it does is in the module of that name."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -22,31 +22,45 @@ from nice_operator.ports import (
     FirePlan,
     HeartbeatReply,
     HeldRun,
+    Holder,
+    Lead,
+    Movement,
     NewRun,
     OpenSession,
+    Orders,
+    PoolWorker,
     PutTask,
+    QueueLoad,
     Reaped,
+    Replica,
     RunFilter,
     RunPage,
     StartVerdict,
     Submitted,
+    Term,
 )
-from nice_operator.store import active, history, run_queries, run_requests, sessions, task_queries
+from nice_operator.ports.runs import NOTHING_TOLD
+from nice_operator.store import active, history, pools, run_queries, run_requests, sessions, task_queries
 from nice_operator.store.cancel import cancel, unschedule
 from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
 from nice_operator.store.delete_task import delete_task
-from nice_operator.store.dialect import Clock, read_url
+from nice_operator.store.dialect import Clock, read_place
 from nice_operator.store.finish import finish, finish_together
 from nice_operator.store.fire import fire
 from nice_operator.store.group import Kind, Together
 from nice_operator.store.heartbeat import heartbeat
+from nice_operator.store.leader import keep_lead, leave_lead, read_lead, take_lead
 from nice_operator.store.logs import SqlLogStore
 from nice_operator.store.migrate import migrate
+from nice_operator.store.movements import movements
+from nice_operator.store.orders import ask_drain, read_orders
+from nice_operator.store.place import DatabasePlace
 from nice_operator.store.put_task import put_task
 from nice_operator.store.put_together import put_together
-from nice_operator.store.reap import reap
+from nice_operator.store.reap import doomed, reap
 from nice_operator.store.release import release
+from nice_operator.store.replicas import forget_replica, read_replicas, tell_replica
 from nice_operator.store.secrets import secret
 from nice_operator.store.start import Asked, start, start_together
 from nice_operator.store.submit import submit, submit_together
@@ -74,16 +88,19 @@ class SqlStore:
         self.logs = SqlLogStore(database)
 
     @classmethod
-    async def open(cls, where: str | Path, *, read_spec: ReadSpec, clock: Clock = system_clock) -> SqlStore:
-        """Connect and migrate. ``where`` is a file for SQLite, or a URL (sqlite, mysql, mariadb).
+    async def open(
+        cls, where: str | Path | DatabasePlace, *, read_spec: ReadSpec, clock: Clock = system_clock
+    ) -> SqlStore:
+        """Connect and migrate. ``where`` is a file for SQLite, a URL (sqlite, mysql, mariadb), or the
+        directory that says where the server is.
 
         ``read_spec`` turns a stored manifest into its TaskSpec. ``clock`` is SQLite's now in microseconds
         since 1970 UTC; servers have their own. Raises Unavailable, and InvalidInput for a database that
         this version cannot use.
         """
-        database = Database(read_url(where), clock)
+        database = Database(read_place(where), clock)
         try:
-            await database.run_alone(migrate)
+            await database.change_schema(migrate)
         except BaseException:
             await database.close()
             raise
@@ -124,6 +141,14 @@ class SqlStore:
     async def list_tasks(self, namespace: str | None = None) -> Sequence[Task]:
         """The living, by namespace and name."""
         return await self.database.read(lambda tx: task_queries.list_tasks(tx, self._versions, namespace))
+
+    async def tasks_named(self, names: Collection[tuple[str, str]]) -> Sequence[Task]:
+        """The living among these."""
+        return await self.database.read(lambda tx: task_queries.tasks_named(tx, self._versions, names))
+
+    async def tasks_with_uids(self, uids: Collection[str]) -> Sequence[Task]:
+        """The living among these."""
+        return await self.database.read(lambda tx: task_queries.tasks_with_uids(tx, self._versions, uids))
 
     async def get_version(self, task_id: TaskId, generation: int) -> JsonObject | None:
         """The spec as written, of one generation."""
@@ -203,9 +228,18 @@ class SqlStore:
             lambda tx: unschedule(tx, self._versions, namespace, run_id, requester)
         )
 
-    async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Reaped]:
+    async def reap(
+        self,
+        dead: frozenset[SessionId],
+        alive: frozenset[SessionId],
+        told: Mapping[SessionId, str] = NOTHING_TOLD,
+    ) -> Sequence[Reaped]:
         """T9, T10, T12."""
-        return await self.database.write(lambda tx: reap(tx, self._versions, dead, alive))
+        return await self.database.write(lambda tx: reap(tx, self._versions, dead, alive, told))
+
+    async def doomed(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Holder]:
+        """Whose runs the next reap calls lost."""
+        return await self.database.read(lambda tx: doomed(tx, dead, alive))
 
     async def held(self, session: SessionId) -> Sequence[Claimed]:
         """What the session holds."""
@@ -231,11 +265,63 @@ class SqlStore:
         """How long until the next queued run's time comes."""
         return await self.database.read(active.next_available)
 
+    # ------------------------------------------------------------ pools
+
+    async def queue_loads(self) -> Sequence[QueueLoad]:
+        """What waits in the queues of pools."""
+        return await self.database.read(pools.queue_loads)
+
+    async def pool_workers(self) -> Sequence[PoolWorker]:
+        """The workers of pools."""
+        return await self.database.read(pools.pool_workers)
+
+    async def ask_to_drain(self, sessions: Collection[SessionId]) -> Sequence[SessionId]:
+        """They claim nothing from now on."""
+        return await self.database.write(lambda tx: pools.ask_to_drain(tx, sessions))
+
     # ------------------------------------------------------------ keys
 
     async def secret(self, name: str) -> bytes:
         """Made when first asked for."""
         return await self.database.write(lambda tx: secret(tx, name))
+
+    # ------------------------------------------------------------ replicas
+
+    async def take_lead(self, holder: str, life: UUID, ttl: timedelta) -> Term | None:
+        """A new term, if nobody leads."""
+        return await self.database.write(lambda tx: take_lead(tx, holder, life, ttl), urgent=True)
+
+    async def keep_lead(self, term: Term, life: UUID, ttl: timedelta) -> bool:
+        """Whether it goes on."""
+        return await self.database.write(lambda tx: keep_lead(tx, term, life, ttl), urgent=True)
+
+    async def leave_lead(self, term: Term, life: UUID) -> None:
+        """Over now."""
+        await self.database.write(lambda tx: leave_lead(tx, term, life), urgent=True)
+
+    async def lead(self) -> Lead | None:
+        """The newest term."""
+        return await self.database.read(read_lead)
+
+    async def tell_replica(self, replica: UUID, name: str, roster: str | None) -> None:
+        """A server is there."""
+        await self.database.write(lambda tx: tell_replica(tx, replica, name, roster))
+
+    async def forget_replica(self, replica: UUID) -> None:
+        """A server ends."""
+        await self.database.write(lambda tx: forget_replica(tx, replica))
+
+    async def replicas(self, within: timedelta, known: Mapping[UUID, datetime]) -> Sequence[Replica]:
+        """The servers."""
+        return await self.database.read(lambda tx: read_replicas(tx, within, known))
+
+    async def orders(self) -> Orders:
+        """What workers are to be told."""
+        return await self.database.read(read_orders)
+
+    async def ask_drain(self, session: SessionId) -> None:
+        """No more work for it."""
+        await self.database.write(lambda tx: ask_drain(tx, session))
 
     # ------------------------------------------------------------ history
 
@@ -254,6 +340,10 @@ class SqlStore:
     async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
         """Active runs by task."""
         return await self.database.read(lambda tx: active.active_counts(tx, namespace))
+
+    async def movements(self, within: timedelta) -> Sequence[Movement]:
+        """Active runs, and final ones made lately."""
+        return await self.database.read(lambda tx: movements(tx, within))
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]:
         """Oldest first, with late evidence."""

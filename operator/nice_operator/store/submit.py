@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from nice_operator.domain.concurrency import Refuse, Start
-from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused
+from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, TaskChanged
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Run
 from nice_operator.ports import NewRun, Submitted
@@ -34,7 +34,8 @@ _RECORD = sa.insert(runs)
 
 
 def submit(tx: Tx, versions: Versions, new: NewRun) -> Submitted:
-    """Record the request, or return what the same key recorded before. Raises KeyReused and Conflict."""
+    """Record the request, or return what the same key recorded before. Raises KeyReused and Conflict,
+    which may be TaskChanged."""
     _refuse_long_key(new.key)
     known = _by_key(tx, new)
     if known is not None:
@@ -56,7 +57,7 @@ def submit_together(tx: Tx, versions: Versions, asked: Sequence[NewRun]) -> Mapp
     drafts: dict[int, Draft] = {}
     for position, (new, key) in enumerate(zip(asked, keys, strict=True)):
         task = found.get(new.task.id)
-        if key in taken or len(new.key.encode()) > KEY_BYTES or task is None or not _runnable(task):
+        if key in taken or len(new.key.encode()) > KEY_BYTES or task is None or not _usual(task, new):
             continue
         draft = _draft(tx, versions, task, new)
         if not draft.spec.concurrency.bounded:
@@ -72,8 +73,13 @@ def _submitted(new: NewRun, row: RunRow) -> Submitted:
     return Submitted(new_run(row, new.task.namespace, new.task.name), created=True)
 
 
-def _runnable(task: Row) -> bool:
-    return task.living is not None and task.generation > 0 and not task.suspended
+def _usual(task: Row, new: NewRun) -> bool:
+    runnable = task.living is not None and task.generation > 0 and not task.suspended
+    return runnable and not _is_another(task, new)
+
+
+def _is_another(task: Row, new: NewRun) -> bool:
+    return new.exact and (task.living is None or task.generation != new.task.generation)
 
 
 def _refuse_long_key(key: str) -> None:
@@ -109,6 +115,8 @@ def _task(tx: Tx, versions: Versions, new: NewRun) -> Row:
     if row is not None and row.generation and _bounded(tx, versions, row):
         row = locked_row(tx, row.id)
     name = f"task {new.task.namespace}/{new.task.name}"
+    if new.exact and (row is None or _is_another(row, new)):
+        raise TaskChanged(f"{name} is not at generation {new.task.generation} any more; look it up again")
     if row is None or row.living is None:
         raise Conflict(f"{name} was deleted; only tasks that exist can be run")
     if not row.generation:

@@ -206,8 +206,10 @@ worker_sessions = sa.Table(
     sa.Column("seen_at", Micros, nullable=False),
     sa.Column("closed_at", Micros),
     sa.Column("fenced_by", Id),  # the newer session of the same worker that replaced it
+    sa.Column("drain_at", Micros),  # when it was asked to take no more work
     sa.CheckConstraint("fenced_by IS NULL OR closed_at IS NOT NULL", name="fenced"),
     sa.Index("ix_worker_sessions_worker", "worker", "closed_at"),
+    sa.Index("ix_worker_sessions_seen", "seen_at"),
     **ENGINE,
 )
 
@@ -216,6 +218,41 @@ secrets = sa.Table(
     metadata,
     sa.Column("name", word(64), primary_key=True),
     sa.Column("value", Bytes(32), nullable=False),
+    **ENGINE,
+)
+
+leader = sa.Table(
+    "leader",  # one row: the newest term of leadership
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("holder", Name(253), nullable=False),
+    sa.Column("life", Id, nullable=False),  # the process that holds it, whatever it is called
+    sa.Column("since_at", Micros, nullable=False),
+    sa.Column("lease_until", Micros, nullable=False),
+    sa.CheckConstraint("id = 1", name="one"),
+    sa.CheckConstraint("number >= 1", name="number"),
+    **ENGINE,
+)
+
+replicas = sa.Table(
+    "replicas",  # the servers on this database, and what each says of the workers connected to it
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", Name(253), nullable=False),
+    sa.Column("started_at", Micros, nullable=False),
+    sa.Column("seen_at", Micros, nullable=False),
+    sa.Column("told_at", Micros, nullable=False),  # when the roster changed
+    sa.Column("roster", Text, nullable=False),
+    **ENGINE,
+)
+
+schema_floor = sa.Table(
+    "schema_floor",  # one row: programs whose own schema is older than this can no longer work on it
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("revision", word(16), nullable=False),
+    sa.CheckConstraint("id = 1", name="one"),
     **ENGINE,
 )
 

@@ -28,6 +28,11 @@ def maybe_datetime(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
+def length(micros: int) -> timedelta:
+    """Microseconds as a duration; none is negative."""
+    return max(micros, 0) * MICROSECOND
+
+
 def span(duration: timedelta) -> int:
     """A duration in microseconds."""
     return duration // MICROSECOND

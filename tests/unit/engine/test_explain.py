@@ -10,7 +10,7 @@ import pytest
 from nice_operator.domain.ids import RunId, SessionId, uuid7
 from nice_operator.domain.run import Run, RunState
 from nice_operator.domain.task import External, Task
-from nice_operator.engine.explain import Why, explain
+from nice_operator.engine.explain import Pools, Why, explain
 from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.workers import WorkerInfo
 from tests.support.samples import NOON, a_run, a_spec, a_task
@@ -91,7 +91,7 @@ CASES: list[tuple[Task, list[Run], list[WorkerInfo], Why, str]] = [
 def test_each_state_has_its_word_and_names_what_holds_it_up(
     task: Task, active: list[Run], workers: list[WorkerInfo], why: Why, words: str
 ) -> None:
-    explanation = explain(task, active, workers, now=NOON, every_pool=False)
+    explanation = explain(task, active, workers, now=NOON, pools=Pools())
     assert explanation.reason is why
     assert words in explanation.message
 
@@ -99,10 +99,28 @@ def test_each_state_has_its_word_and_names_what_holds_it_up(
 def test_a_task_that_never_had_a_good_version_says_what_is_wrong_with_it() -> None:
     task = a_task(stalled="time zone Mars/Base is not known")
     broken = type(task)(**{f: getattr(task, f) for f in task.__dataclass_fields__} | {"spec": None})
-    assert "Mars/Base" in explain(broken, [], [], now=NOON, every_pool=True).message
+    assert "Mars/Base" in explain(broken, [], [], now=NOON, pools=Pools(every=True)).message
 
 
 def test_a_worker_of_another_pool_helps_only_where_every_worker_serves_every_pool() -> None:
     other = a_worker(pool="batch")
-    assert explain(a_task(), [a_run()], [other], now=NOON, every_pool=False).reason is Why.NO_WORKER
-    assert explain(a_task(), [a_run()], [other], now=NOON, every_pool=True).reason is Why.QUEUED
+    assert explain(a_task(), [a_run()], [other], now=NOON, pools=Pools()).reason is Why.NO_WORKER
+    assert explain(a_task(), [a_run()], [other], now=NOON, pools=Pools(every=True)).reason is Why.QUEUED
+
+
+def test_the_workers_of_the_default_pool_serve_tasks_that_name_none() -> None:
+    worker = a_worker(pool="nice/default")
+    pools = Pools(release_namespace="nice")
+
+    assert explain(a_task(), [a_run()], [worker], now=NOON, pools=pools).reason is Why.QUEUED
+    elsewhere = Pools(release_namespace="other")
+    assert explain(a_task(), [a_run()], [worker], now=NOON, pools=elsewhere).reason is Why.NO_WORKER
+
+
+def test_a_pool_that_does_not_take_the_task_is_the_reason_while_nobody_serves_its_queue() -> None:
+    pools = Pools(trouble="there is no worker pool team-a/heavy")
+
+    explanation = explain(a_task(), [a_run()], [], now=NOON, pools=pools)
+
+    assert explanation.reason is Why.NO_POOL
+    assert "team-a/heavy" in explanation.message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -38,7 +38,9 @@ class Store:
             raise Unavailable("the database does not answer")
         return frozenset({DEAD, LIVING, SILENT})
 
-    async def reap(self, dead: frozenset[SessionId], alive: frozenset[SessionId]) -> Sequence[Any]:
+    async def reap(
+        self, dead: frozenset[SessionId], alive: frozenset[SessionId], told: Mapping[SessionId, str]
+    ) -> Sequence[Any]:
         self.reaped.append((dead, alive))
         return ()
 

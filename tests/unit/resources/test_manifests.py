@@ -13,6 +13,7 @@ from nice_operator.folder.reading import read_file
 from nice_operator.folder.yaml_text import read_documents
 from nice_operator.resources import spec_from_manifest
 from tests.support.manifests import Labelled, labelled_manifests
+from tests.support.schemas import plain_schema, without_nulls
 
 CRD = yaml.safe_load((Path(__file__).parents[3] / "crds/nicetasks.yaml").read_text())
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -69,27 +70,6 @@ def test_a_good_manifest_is_taken_and_read_again_from_the_store_the_same(manifes
 def test_the_schema_alone_refuses_what_its_label_says(manifest: Labelled) -> None:
     value = read_documents(manifest.path.read_bytes())[0][0].value
 
-    errors = list(Draft202012Validator(_plain(SCHEMA)).iter_errors(_without_nulls(value)))
+    errors = list(Draft202012Validator(plain_schema(SCHEMA)).iter_errors(without_nulls(value)))
 
     assert bool(errors) is (manifest.by == "schema"), errors
-
-
-def _plain(schema: Any) -> Any:
-    """Kubernetes' extension as JSON Schema says it."""
-    if isinstance(schema, list):
-        return [_plain(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    plain = {key: _plain(value) for key, value in schema.items() if not key.startswith("x-kubernetes-")}
-    if schema.get("x-kubernetes-int-or-string") is True:
-        plain["type"] = ["integer", "string"]
-    if schema.get("x-kubernetes-list-type") == "set":
-        plain["uniqueItems"] = True
-    return plain
-
-
-def _without_nulls(value: Any) -> Any:
-    """The server prunes null before it validates."""
-    if isinstance(value, dict):
-        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
-    return value

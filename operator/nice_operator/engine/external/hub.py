@@ -41,7 +41,8 @@ class Parted:
 
 
 class ExternalHub:
-    """Connections by session; who can do which name; what everybody holds."""
+    """Connections by session; who can do which name; what everybody holds. ``elsewhere`` tells the names that
+    workers of other replicas can do in a namespace."""
 
     def __init__(
         self, store: Store, reports: Reports, wakeups: Wakeups, clock: Clock, settings: EngineSettings
@@ -56,6 +57,7 @@ class ExternalHub:
         self._nonces: Nonces | None = None
         self._closed = False
         self.parted: dict[SessionId, Parted] = {}
+        self.elsewhere: Callable[[str], Sequence[str]] = lambda namespace: ()
 
     # ------------------------------------------------------------ connections
 
@@ -209,12 +211,14 @@ class ExternalHub:
         return [worker for worker in self._workers.values() if worker.hungry]
 
     def serves(self, namespace: str, name: str) -> bool:
-        """Whether a connected worker can do it."""
-        return (namespace, name) in self._names
+        """Whether a connected worker can do it, here or elsewhere."""
+        return (namespace, name) in self._names or name in self.elsewhere(namespace)
 
     def names(self, namespace: str) -> Sequence[str]:
-        """What connected workers can do, in the order in which it was first registered."""
-        return [name for space, name in self._names if space == namespace]
+        """What connected workers can do, in the order in which it was first registered; then what only those
+        of other replicas can do."""
+        here = [name for space, name in self._names if space == namespace]
+        return [*here, *(name for name in self.elsewhere(namespace) if (namespace, name) not in self._names)]
 
     @property
     def workers(self) -> Sequence[ExternalWorker]:

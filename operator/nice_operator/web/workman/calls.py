@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from nice_operator.domain.errors import NotFound, Unavailable
+from nice_operator.domain.errors import NotFound, TaskChanged, Unavailable
 from nice_operator.domain.run import Requester, Run
 from nice_operator.domain.task import Task
+from nice_operator.engine.endings import RunEnd, end_of
 from nice_operator.engine.runs import RunRequest
 from nice_operator.engine.service import Engine
 from nice_operator.web.options import WebOptions
@@ -42,19 +44,29 @@ class Calls:
     async def submit(
         self, task: Task, payload: str | None, key: str | None = None, *, named: bool = False
     ) -> Run:
-        """Record a request. ``named``: its worker is told ``options`` in any case."""
-        wanted = RunRequest(task, payload, self._requester, idempotency_key=key, names_payload=named)
+        """Record a request. ``task`` may have been looked up a while ago: it is looked up again when it has
+        changed. ``named``: its worker is told ``options`` in any case."""
+        wanted = RunRequest(
+            task, payload, self._requester, idempotency_key=key, names_payload=named, exact=True
+        )
+        try:
+            return (await self._engine.runs.request(wanted)).run
+        except TaskChanged:
+            self._engine.jobs.forget(task)
+        name = task.spec.task_name if task.spec else task.name
+        wanted = replace(wanted, task=await self.task(name), exact=False)
         return (await self._engine.runs.request(wanted)).run
 
-    async def end_of(self, run: Run, listening: Callable[[], bool]) -> Run:
-        """The run at its end, or as it stands when nobody listens any more: that cancels nothing. An outage
-        of the database is waited out."""
-        while not run.state.final and listening():
+    async def end_of(self, run: Run, listening: Callable[[], bool]) -> RunEnd:
+        """The run's end, or how it stands when nobody listens any more: that cancels nothing. An outage of
+        the database is waited out."""
+        end = end_of(run)
+        while not end.state.final and listening():
             try:
-                run = await self._engine.runs.wait(run.id, WAIT_SECONDS)
+                end = await self._engine.runs.end(run, WAIT_SECONDS)
             except Unavailable:
                 await self._engine.clock.sleep(OUTAGE_SECONDS)
-        return run
+        return end
 
     async def schedule(
         self, when: datetime, name: str, payload: str | None, key: str | None = None, *, named: bool = False

@@ -1,0 +1,152 @@
+"""The containers and volumes of a worker's pod."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nice_operator.domain.pool import Pool
+from nice_operator.resources.pod_template import (
+    RUNNER,
+    SUPERVISOR,
+    SUPERVISOR_USER,
+    TOKEN_AUDIENCE,
+    ZYGOTE,
+)
+
+Json = dict[str, Any]
+
+RUNNER_USER = 65533
+TOKEN_SECONDS = 3600
+TOKEN_FOLDER = "/var/run/secrets/nicecommander.dev"  # noqa: S105 - a place
+SOCKET_FOLDER = "/run/nice"
+SOCKET = f"{SOCKET_FOLDER}/zygote.sock"
+CODE_FOLDER = "/nice"
+READY_FILE = "/tmp/ready"  # noqa: S108 - a volume of the supervisor's alone
+SETTLE_SECONDS = 5
+"""What is left of the grace when the drain ends: reports of what was stopped go out then."""
+
+_COPY = (
+    "import os, shutil, nice_runner.zygote as found; "
+    f"shutil.copytree(os.path.dirname(found.__file__), '{CODE_FOLDER}/zygote', dirs_exist_ok=True)"
+)
+
+
+def own_volumes() -> list[Json]:
+    """What the containers share and write to; each is bounded, so that no run fills a node's disk."""
+    token = {"audience": TOKEN_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
+    return [
+        {"name": "nice-code", "emptyDir": {"sizeLimit": "16Mi"}},
+        {"name": "nice-socket", "emptyDir": {"sizeLimit": "1Mi"}},
+        {"name": "nice-spool", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "nice-tmp", "emptyDir": {"sizeLimit": "4Gi"}},
+        {
+            "name": "nice-token",
+            # Readable by the supervisor's user alone would need a file owner; the group of the pod's volumes
+            # owns it, and no other container mounts it.
+            "projected": {"defaultMode": 0o440, "sources": [{"serviceAccountToken": token}]},
+        },
+    ]
+
+
+def secured(container: Mapping[str, Any]) -> Json:
+    """A container of the user's own, with what Pod Security ``restricted`` wants where it says nothing."""
+    return {**container, "securityContext": _restricted(container.get("securityContext") or {})}
+
+
+def _restricted(given: Mapping[str, Any]) -> Json:
+    capabilities = {"drop": ["ALL"], **(given.get("capabilities") or {})}
+    return {"allowPrivilegeEscalation": False, **given, "capabilities": capabilities}
+
+
+def _closed(given: Mapping[str, Any]) -> Json:
+    """Restricted, and nothing to be written but in volumes."""
+    return {"readOnlyRootFilesystem": True, **_restricted(given)}
+
+
+def zygote(image: str, pull_policy: str) -> Json:
+    """Brings the forking side into a volume, so that the runner's image needs nothing but Python."""
+    return {
+        "name": ZYGOTE,
+        "image": image,
+        "imagePullPolicy": pull_policy,
+        "command": ["python3", "-c", _COPY],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}},
+        "securityContext": _closed({"runAsUser": SUPERVISOR_USER}),
+        "volumeMounts": [{"name": "nice-code", "mountPath": CODE_FOLDER}],
+    }
+
+
+def supervisor(pool: Pool, image: str, pull_policy: str, operator_url: str, grace: int) -> Json:
+    """Speaks to the operator, runs no code of the user's."""
+    return {
+        "name": SUPERVISOR,
+        "image": image,
+        "imagePullPolicy": pull_policy,
+        "command": ["nice-runner"],
+        "env": _supervisor_environment(pool, operator_url, grace),
+        "readinessProbe": {
+            "exec": {"command": ["test", "-f", READY_FILE]},
+            "periodSeconds": 2,
+            "failureThreshold": 1,
+        },
+        "securityContext": _closed({"runAsUser": SUPERVISOR_USER}),
+        "volumeMounts": [
+            {"name": "nice-socket", "mountPath": SOCKET_FOLDER},
+            {"name": "nice-spool", "mountPath": "/tmp"},  # noqa: S108 - a place in the container
+            {"name": "nice-token", "mountPath": TOKEN_FOLDER, "readOnly": True},
+        ],
+    }
+
+
+def _supervisor_environment(pool: Pool, operator_url: str, grace: int) -> list[Json]:
+    values = {
+        "NICE_OPERATOR_URL": operator_url,
+        "NICE_POOL": pool.full_name,
+        "NICE_SLOTS": str(pool.slots),
+        "NICE_LABELS": ",".join(f"{key}={value}" for key, value in sorted(pool.labels.items())),
+        "NICE_UNHANDLED_ERRORS": str(pool.unhandled_errors),
+        "NICE_TOKEN_FILE": f"{TOKEN_FOLDER}/token",
+        "NICE_ZYGOTE_SOCKET": SOCKET,
+        "NICE_READY_FILE": READY_FILE,
+        "NICE_DRAIN_SECONDS": str(max(1, grace - SETTLE_SECONDS)),
+    }
+    name = {"name": "NICE_WORKER_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    return [name, *({"name": key, "value": value} for key, value in values.items())]
+
+
+def runner(
+    pool: Pool, given: Mapping[str, Any], spec: Mapping[str, Any], image: str, pull_policy: str
+) -> Json:
+    """Where the runs are: the user's container, and in it the zygote."""
+    mounts = list(given.get("volumeMounts") or ())
+    context = _closed(given.get("securityContext") or {})
+    if (spec.get("securityContext") or {}).get("runAsUser") is None:
+        context.setdefault("runAsUser", RUNNER_USER)
+    command = ["python3", "-m", "zygote", "--listen", SOCKET, "--peer-uid", str(SUPERVISOR_USER)]
+    if pool.preload:
+        command += ["--preload", ",".join(pool.preload)]
+    own_mounts = [
+        {"name": "nice-code", "mountPath": CODE_FOLDER, "readOnly": True},
+        {"name": "nice-socket", "mountPath": SOCKET_FOLDER},
+    ]
+    if not any(str(mount.get("mountPath", "")).rstrip("/") == "/tmp" for mount in mounts):  # noqa: S108
+        own_mounts.append({"name": "nice-tmp", "mountPath": "/tmp"})  # noqa: S108
+    product = {} if given.get("image") else {"image": image, "imagePullPolicy": pull_policy}
+    return {
+        **given,
+        **product,
+        "name": RUNNER,
+        "command": command,
+        "env": _runner_environment(given.get("env") or ()),
+        "securityContext": context,
+        "volumeMounts": [*mounts, *own_mounts],
+    }
+
+
+def _runner_environment(given: Any) -> list[Json]:
+    """The zygote's own code comes first on the path, what the user names after it."""
+    theirs = next((each.get("value") for each in given if each.get("name") == "PYTHONPATH"), None)
+    path = f"{CODE_FOLDER}:{theirs}" if theirs else CODE_FOLDER
+    others = [dict(each) for each in given if each.get("name") != "PYTHONPATH"]
+    return [*others, {"name": "PYTHONPATH", "value": path}]
