@@ -9,7 +9,8 @@ SCOPES = 6
 
 
 def weakness(facts: Mapping[str, str]) -> str:
-    """What is missing between runs of one worker, from its ``facts``; "" when nothing is, or it has not said."""
+    """What is missing between runs of one worker, from its ``facts``; "" when nothing is, or it has not
+    said."""
     version = facts.get("landlock", "")
     if not version.isdecimal() or int(version) >= SCOPES:
         return ""
