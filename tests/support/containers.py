@@ -41,7 +41,8 @@ class Pod:
     """What both containers share, and how each is started, killed and started again."""
 
     def __init__(self, url: str, python: str | None = None, **environment: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="nice-pod-"))
+        # Beside /tmp, since nothing can be made in what a closed folder lies in.
+        self.folder = Path(tempfile.mkdtemp(prefix="nice-pod-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self.socket = self._open("socket") / "zygote.sock"
         self.scratch = self._open("runs")
@@ -65,13 +66,13 @@ class Pod:
         folder.chmod(0o777)
         return folder
 
-    def start_zygote(self, *options: str, **identity: Any) -> subprocess.Popen[bytes]:
+    def start_zygote(self, *options: str, other_user: bool = True) -> subprocess.Popen[bytes]:
         """The runner container."""
         place = ["--listen", str(self.socket), "--scratch", str(self.scratch), "--peer-uid", str(os.getuid())]
         return self._start(
             [self._python, "-m", "zygote", *place, *options],
             {"PATH": os.defpath, "PYTHONPATH": str(self.code), "POOL_SECRET": SECRET},
-            **(identity or as_other_user()),
+            **(as_other_user() if other_user else {}),
         )
 
     def start_supervisor(self, **environment: str) -> subprocess.Popen[bytes]:

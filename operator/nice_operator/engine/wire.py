@@ -44,7 +44,9 @@ def ref(run: HeldRun) -> RunRef:
 
 def open_session(hello: Hello) -> OpenSession:
     """What a hello says of its worker."""
-    return OpenSession(SessionId(UUID(hello.session)), hello.worker, hello.pool, hello.labels, hello.slots)
+    return OpenSession(
+        SessionId(UUID(hello.session)), hello.worker, hello.pool, hello.labels, hello.slots, hello.facts
+    )
 
 
 def host_facts(host: Host) -> HostFacts:

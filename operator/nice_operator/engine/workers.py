@@ -56,6 +56,7 @@ class WorkerInfo:
     refusals: Mapping[TaskVersion, str] = field(default_factory=dict)
     queues: frozenset[str] = frozenset()
     replica: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class WorkerHub:
@@ -268,4 +269,5 @@ def _info(connection: WorkerConnection) -> WorkerInfo:
         connected_at=connection.connected_at,
         runs=tuple(WorkerRun(run.id, run.namespace, run.task, run.attempt) for run in runs),
         refusals=connection.refusals,
+        facts=dict(worker.facts),
     )

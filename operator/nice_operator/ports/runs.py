@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -44,13 +44,15 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """A worker's session. A new session of the same ``worker`` fences the older ones of that name."""
+    """A worker's session. A new session of the same ``worker`` fences the older ones of that name.
+    ``facts``: what it tells of itself for people to see."""
 
     id: SessionId
     worker: str
     pool: str
     labels: Mapping[str, str]
     slots: int
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

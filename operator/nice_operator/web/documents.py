@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from nice_operator.domain.isolation import weakness
 from nice_operator.domain.run import Attempt, HostFacts, LogSummary, MissedSpan, Run, Usage
 from nice_operator.domain.task import Task, TaskSpec
 from nice_operator.domain.timeout import format_duration
@@ -159,6 +160,8 @@ def worker_document(worker: WorkerInfo) -> dict[str, Any]:
         "session": str(worker.session),
         "pool": worker.pool,
         "labels": worker.labels,
+        "facts": dict(worker.facts),
+        "weakness": weakness(worker.facts) or None,
         "slots": worker.slots,
         "free": worker.free,
         "draining": worker.draining,
