@@ -1,7 +1,7 @@
 """Somebody who does nothing wrong while others do, and a watch on the event loop.
 
-How long the loop was held is measured as CPU time between two of its turns, so that what another process does on
-the same machine cannot make it longer: time of the loop's own thread, and time of the whole process, because a
+How long the loop was held is measured as CPU time between two of its turns, so that what another process does
+on the same machine cannot make it longer: time of the loop's own thread, and time of the whole process, for a
 thread that does not let go of the interpreter holds the loop, too.
 """
 
@@ -21,7 +21,7 @@ from tests.support.api import ApiServer
 from tests.support.raw_http import Said
 
 LONGEST = 0.05
-"""Seconds for which nobody may hold the loop. Of the process twice as much: threads that let go work meanwhile."""
+"""Seconds for which nobody may hold the loop; of all threads twice as many, since they work beside it."""
 WITHIN = 20.0
 
 
