@@ -53,10 +53,13 @@ async def hang_up(app: web.Application) -> None:
 
 
 class WorkerLink:
-    """``serve`` is the handler of ``GET /api/v1/worker``. Who may connect is decided before."""
+    """``serve`` is the handler of ``GET /api/v1/worker``. Who may connect is decided before. ``rate`` and
+    ``burst`` bound the messages of a connection."""
 
-    def __init__(self, hub: WorkerHub) -> None:
+    def __init__(self, hub: WorkerHub, rate: float = MESSAGE_RATE, burst: float = MESSAGE_BURST) -> None:
         self._hub = hub
+        self._rate = rate
+        self._burst = burst
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one worker until its socket ends."""
@@ -79,7 +82,7 @@ class WorkerLink:
         connection = await self._greet(socket, channel, identity)
         if connection is None:
             return
-        turns, bucket = Turns(), Bucket(MESSAGE_RATE, MESSAGE_BURST)
+        turns, bucket = Turns(), Bucket(self._rate, self._burst)
         try:
             async for frame in socket:
                 if bucket.take():
