@@ -44,6 +44,15 @@ def _refused(errors: str) -> dict[str, Answer]:
     }
 
 
+def _check_every_one_was_tried(said: Answer, accepted: int) -> None:
+    """kubectl may have given up in the middle: silence about a file is no acceptance."""
+    told = said.output.count("(server dry run)")
+    if told != accepted:
+        raise AssertionError(
+            f"kubectl told of {told} accepted manifests, {accepted} were expected: {said.errors}"
+        )
+
+
 def _fits_the_group(text: str) -> bool:
     return len(text) <= CLIENT_SIDE_LIMIT and NAMES_A_NAMESPACE not in text
 
