@@ -18,6 +18,7 @@ from tests.cluster.harm import Harm
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import ROOT, Places
 from tests.cluster.target import LABEL, Provider, Target
+from tests.cluster.waiting import until
 
 GIVEN = Target.from_environment(os.environ)
 FAILURES = ROOT / ".cache" / ("e2e" if GIVEN is None or GIVEN.ours else "e2e-own")
@@ -73,6 +74,9 @@ def crds(kubectl: Kubectl) -> list[dict[str, Any]]:
     files = ["-f", str(CRDS / "nicetasks.yaml"), "-f", str(CRDS / "niceworkerpools.yaml")]
     kubectl("apply", "--server-side", *files)
     kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
+    for plural in ("nicetasks", "niceworkerpools"):  # told in kubectl explain a moment later
+        explain = ("explain", plural, "--api-version=nicecommander.dev/v1beta1")
+        until(f"kubectl explain knows {plural}", lambda e=explain: kubectl.attempt(*e).code == 0, 30)
     found: list[dict[str, Any]] = json.loads(kubectl("get", *files, "-o", "json"))["items"]
     return found
 

@@ -29,7 +29,8 @@ def _helm(program: str, *arguments: str) -> str:
 
 
 def _rendered(program: str, values: Path, namespace: str) -> list[dict[str, Any]]:
-    flags = ("--namespace", namespace, "--values", str(values), "--include-crds")
+    version = binaries.KUBERNETES.version()  # a Helm built from its module does not know a current one
+    flags = ("--namespace", namespace, "--values", str(values), "--kube-version", version)
     text = _helm(program, "template", "nice", str(CHART), *flags)
     return [each for each in yaml.safe_load_all(text) if each]
 

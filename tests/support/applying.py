@@ -37,9 +37,10 @@ def try_all(kubectl: Kubectl, namespace: str, texts: Mapping[str, str], folder: 
 def _refused(errors: str) -> dict[str, Answer]:
     """The refusals by file, each with its own words only."""
     found = list(_REFUSED.finditer(errors))
-    ends = [each.start() for each in found[1:]] + [len(errors)]
+    ends = [*(each.start() for each in found), len(errors)][1:]
     return {
-        each["path"]: Answer(1, "", errors[each.start() : end]) for each, end in zip(found, ends, strict=True)
+        each["path"]: Answer(1, "", errors[each.start() : end])
+        for each, end in zip(found, ends, strict=bool(found))
     }
 
 
