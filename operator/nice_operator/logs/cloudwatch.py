@@ -29,7 +29,7 @@ POSITIONS = 256
 TIMEOUT_SECONDS = 10
 
 Locate = Callable[[RunId], Awaitable[str | None]]
-"""The prefix ``<namespace>/<task>/<run id>`` of a run's streams, None when the run is not known (any more)."""
+"""The prefix ``<namespace>/<task>/<run id>`` of a run's streams, None when the run is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class _Position:
 class CloudWatchLogStore:
     """The reading side of ``ports.LogStore``; the workers write.
 
-    A page of CloudWatch (at most 1 MiB) is read as a whole, so ``max_bytes`` is exceeded by up to that. Pages may
-    be empty; the end is where the token of the next page is the token that was given.
+    A page of CloudWatch (at most 1 MiB) is read as a whole, so ``max_bytes`` is exceeded by up to
+    that. Pages may be empty; the end is where the token of the next page is the token that was given.
     """
 
     def __init__(self, group: str, region: str, endpoint: str, locate: Locate) -> None:

@@ -1,8 +1,8 @@
 """Events to batches that PutLogEvents takes. Pure: no clock, no AWS.
 
-The rules (API reference of PutLogEvents, ``logs/2014-03-28``): at most 1,048,576 bytes, counted as UTF-8 with 26
-for each event; at most 10,000 events; in the order of their timestamps, or the whole call fails; at most 24 hours from
-first to last.
+The rules (API reference of PutLogEvents, ``logs/2014-03-28``): at most 1,048,576 bytes, counted as UTF-8
+with 26 for each event; at most 10,000 events; in the order of their timestamps, or the whole call fails; at
+most 24 hours from first to last.
 """
 
 from __future__ import annotations

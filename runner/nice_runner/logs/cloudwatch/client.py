@@ -37,8 +37,8 @@ class Away(Exception):
 
 
 def stream_name(namespace: str, task: str, run: str, attempt: int) -> str:
-    """Where the log of an attempt is. Names of tasks may hold characters that a stream's may not (``:``, ``*``);
-    they become ``_``."""
+    """Where the log of an attempt is. Characters that a stream's name may not have (``:``, ``*``) become
+    ``_``."""
     return "/".join(part.replace(":", "_").replace("*", "_") for part in (namespace, task, run, str(attempt)))
 
 
@@ -58,7 +58,7 @@ class CloudWatch:
             self._make_stream(stream)
 
     def put(self, stream: str, batch: Sequence[Event]) -> int:
-        """Store a batch. Returns how many events at its head or tail were refused for their age. Raises Away."""
+        """Store a batch. Returns how many events were refused for their age. Raises Away."""
         events = [{"timestamp": event.timestamp, "message": event.message} for event in batch]
         with _translated():
             answer = self._client.put_log_events(
