@@ -2,9 +2,9 @@
 
 The message of an event is a JSON object: ``n`` the number of its line, ``c`` the number of the first line
 of its chunk, ``at`` Unix time in microseconds, ``s`` the stream, ``t`` the text without its newline.
-``open``: the line goes on in the stream's next chunk. ``p``: which part of the line it is, from 0, absent when
-it is the only one; ``more``: another part follows. ``shown``: the text that people read in place of the line.
-A reader may meet an event twice (an answer was lost, the batch was sent again): (``n``, ``p``) tells.
+``open``: the line goes on in the stream's next chunk. ``p``: which part of the line it is, from 0, absent
+when it is the only one; ``more``: another part follows. ``shown``: the text that people read in place of the
+line. A reader may meet an event twice (an answer was lost, the batch was sent again): (``n``, ``p``) tells.
 """
 
 from __future__ import annotations
