@@ -62,7 +62,7 @@ class Engine:
         giving: list[Service] = [
             Scheduler(store, self.workforce, wakeups, settings, writing),
             Dispatcher(store, self.workers, reports, wakeups, settings),
-            ExternalDispatcher(store, self.external, wakeups, settings),
+            ExternalDispatcher(store, self.external, wakeups, clock, settings),
         ]
         tidying: list[Service] = [
             Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings),

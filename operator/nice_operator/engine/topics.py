@@ -9,6 +9,11 @@ TASKS = "tasks"
 DUE = "due"
 RUNS = "runs"
 WORKERS = "workers"
+COMING = "coming"
+"""A request is about to be recorded here: what is asked of the store from now on is decided after it, so that
+recording a job and giving it out may share a commit."""
+ASKED = "asked"
+"""A worker outside asks for a job. Only the server whose connections they are needs to know."""
 HOLDINGS = "holdings"
 """What workers outside hold may have to end. Only the server whose connections they are needs to know."""
 

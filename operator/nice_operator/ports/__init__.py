@@ -18,6 +18,7 @@ from nice_operator.ports.logs import (
     LogStore,
 )
 from nice_operator.ports.runs import (
+    MOST_TAKEN,
     CancelResult,
     Claimed,
     ClaimRequest,
@@ -51,6 +52,7 @@ from nice_operator.ports.tasks import (
 )
 
 __all__ = [
+    "MOST_TAKEN",
     "BrokenFile",
     "CancelResult",
     "ClaimRequest",

@@ -12,6 +12,9 @@ from nice_operator.domain.ids import RunId, SessionId, TaskId
 from nice_operator.domain.run import Attempt, HostFacts, Outcome, Requester, Run, RunState
 from nice_operator.domain.task import Task, TaskSpec
 
+MOST_TAKEN = 500
+"""Runs of one queue that ``take`` gives out at once; the next one takes the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
