@@ -85,29 +85,18 @@ async def _rates(server: Server) -> list[Figure]:
         posts, post_cpu = await _repeated(server, "http", CLIENTS, 1, SECONDS)
         alone = [await job_load.over_websocket(server.port, 1, 1, ALONE_SECONDS) for _ in range(REPETITIONS)]
         alone_http = [await job_load.over_http(server.port, 1, ALONE_SECONDS) for _ in range(REPETITIONS)]
-    name = server.name
+    on = server.name
+    rate, post = f"over WebSocket, {CLIENTS} × {FLIGHT}", f"over HTTP, {CLIENTS} clients"
     return [
         Figure(
-            f"external job over WebSocket, {CLIENTS} × {FLIGHT}, {name}",
-            "jobs/s",
-            sockets,
-            8_000,
-            more_is_better=True,
-            remark=socket_cpu,
+            f"external job {rate}, {on}", "jobs/s", sockets, 8_000, more_is_better=True, remark=socket_cpu
         ),
+        Figure(f"external job {post}, {on}", "jobs/s", posts, 2_500, more_is_better=True, remark=post_cpu),
         Figure(
-            f"external job over HTTP, {CLIENTS} clients, {name}",
-            "jobs/s",
-            posts,
-            2_500,
-            more_is_better=True,
-            remark=post_cpu,
+            f"external job alone, {on}, p50", "ms", _percentiles(alone, 0.5), 3.5, remark="over WebSocket"
         ),
-        Figure(
-            f"external job alone, p50, {name}", "ms", _percentiles(alone, 0.5), 3.5, remark="over WebSocket"
-        ),
-        Figure(f"external job alone, p99, {name}", "ms", _percentiles(alone, 0.99), remark="over WebSocket"),
-        Figure(f"external job alone, p50, {name}, over HTTP", "ms", _percentiles(alone_http, 0.5)),
+        Figure(f"external job alone, {on}, p99", "ms", _percentiles(alone, 0.99), remark="over WebSocket"),
+        Figure(f"external job alone over HTTP, {on}, p50", "ms", _percentiles(alone_http, 0.5)),
     ]
 
 
@@ -145,17 +134,12 @@ async def _connections(server: Server) -> list[Figure]:
         await asyncio.wait_for(asyncio.gather(*(client.idle.wait() for client in clients)), 60)
         for socket in sockets:
             socket.close()
+    among = f"external job alone among {CONNECTIONS:,} idle connections"
     return [
         Figure("memory of an idle connection", "kB", (idle / 1000,), remark=f"{CONNECTIONS:,} of /websocket"),
-        Figure(
-            "memory of a busy connection", "kB", (busy / 1000,), remark="each waits for a job at its worker"
-        ),
-        Figure(
-            f"external job alone under {CONNECTIONS:,} idle connections, p50", "ms", _percentiles(alone, 0.5)
-        ),
-        Figure(
-            f"external job alone under {CONNECTIONS:,} idle connections, p99", "ms", _percentiles(alone, 0.99)
-        ),
+        Figure("memory of a busy connection", "kB", (busy / 1000,), remark="each waits for a job"),
+        Figure(f"{among}, p50", "ms", _percentiles(alone, 0.5)),
+        Figure(f"{among}, p99", "ms", _percentiles(alone, 0.99)),
     ]
 
 

@@ -10,6 +10,7 @@ import base64
 import os
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 OnText = Callable[[bytes], None]
@@ -141,12 +142,17 @@ def _length(head: bytes) -> int:
     return int(after.partition(b"\r\n")[0]) if found else 0
 
 
+def _itself(protocol: WebSocket) -> WebSocket:
+    return protocol
+
+
 async def open_websockets(port: int, path: str, on_texts: Sequence[OnText]) -> list[WebSocket]:
     """One for each of ``on_texts``, agreed on."""
     loop = asyncio.get_running_loop()
     found = []
     for on_text in on_texts:
-        _, socket = await loop.create_connection(lambda one=on_text: WebSocket(path, one), "127.0.0.1", port)
+        socket = WebSocket(path, on_text)
+        await loop.create_connection(partial(_itself, socket), "127.0.0.1", port)
         await asyncio.wait_for(socket.opened, OPEN_WITHIN)
         found.append(socket)
     return found

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import orjson
 
@@ -159,12 +160,17 @@ async def over_websocket(port: int, clients: int, flight: int, seconds: float) -
     return found
 
 
+def _itself(protocol: HttpClient) -> HttpClient:
+    return protocol
+
+
 async def over_http(port: int, clients: int, seconds: float) -> tuple[float, list[float]]:
     """The same."""
     several = [WebClient() for _ in range(clients)]
     loop = asyncio.get_running_loop()
     for client in several:
-        _, http = await loop.create_connection(lambda one=client: HttpClient(one.take), "127.0.0.1", port)
+        http = HttpClient(client.take)
+        await loop.create_connection(partial(_itself, http), "127.0.0.1", port)
         client.begin(http)
     return await _measured(several, seconds)
 

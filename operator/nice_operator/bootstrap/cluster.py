@@ -156,13 +156,7 @@ def _brought(settings: ClusterSettings, api: KubeApi) -> list[Duty]:
 
 
 def _installation(settings: ClusterSettings) -> Installation:
-    workers, logs = settings.workers, settings.logs
-    told = {
-        "NICE_LOGS_BACKEND": logs.backend,
-        "NICE_LOGS_GROUP": logs.group,
-        "NICE_LOGS_REGION": logs.region,
-        "NICE_LOGS_ENDPOINT_URL": logs.endpoint_url,
-    }
+    workers = settings.workers
     return Installation(
         namespace=settings.namespace,
         operator_url=workers.operator_url,
@@ -170,7 +164,6 @@ def _installation(settings: ClusterSettings) -> Installation:
         pull_policy=workers.pull_policy,
         pull_secrets=workers.pull_secrets,
         service_account=workers.service_account,
-        environment=tuple({"name": name, "value": value} for name, value in told.items() if value),
     )
 
 

@@ -75,7 +75,8 @@ class Reports:
         verdict = await self._store.finish(decision)
         if verdict is FinishVerdict.ACCEPTED and fate.state.final:
             self._endings.tell(held.id, fate.state, told)
-        self._changed(held, final=fate.state.final)
+        frees = holding is None or not fate.state.final or holding.claimed.spec.concurrency.bounded
+        self._changed(held, final=fate.state.final, frees=frees)
         return verdict
 
     def _fate(self, holding: Holding | None, outcome: Outcome) -> Fate:
@@ -87,7 +88,7 @@ class Reports:
     async def release(self, held: HeldRun) -> None:
         """Back to the queue: it never started."""
         await self._store.release(held)
-        self._changed(held, final=False)
+        self._changed(held, final=False, frees=True)
 
     async def heartbeat(self, session: SessionId, runs: Sequence[HeldRun]) -> HeartbeatReply:
         """Renew the leases of these runs."""
@@ -107,10 +108,13 @@ class Reports:
         own = (a.number for a in attempts if a.epoch == held.epoch and a.session == held.session)
         return next(own, None)
 
-    def _changed(self, held: HeldRun, *, final: bool) -> None:
+    def _changed(self, held: HeldRun, *, final: bool, frees: bool) -> None:
+        """``frees``: something may be claimable now, this run again or one that waited behind it."""
         if final:
             self._wakeups.publish(topics.end(held.id))
-        self._wakeups.publish(topics.run(held.id), topics.QUEUE, topics.RUNS, topics.TASKS)
+        if frees:
+            self._wakeups.publish(topics.QUEUE)
+        self._wakeups.publish(topics.run(held.id), topics.RUNS, topics.TASKS)
 
 
 def _with_type(outcome: Outcome) -> Outcome:

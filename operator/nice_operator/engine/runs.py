@@ -70,6 +70,7 @@ class RunService:
         return task
 
     async def _submit(self, new: NewRun) -> Submitted:
+        self._wakeups.publish(topics.COMING)
         submitted = await self._store.submit(new)
         if submitted.created:
             run = topics.run(submitted.run.id)

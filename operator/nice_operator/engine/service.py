@@ -84,7 +84,7 @@ class Engine:
         giving: list[Service] = [
             Scheduler(store, self.workforce, wakeups, settings, writing),
             Dispatcher(store, self.workers, reports, wakeups, settings),
-            ExternalDispatcher(store, self.external, wakeups, settings),
+            ExternalDispatcher(store, self.external, wakeups, clock, settings),
         ]
         janitor = Janitor(store, logs, clock, settings)
         self.leading = None if leadership is None else Leading(leadership, (janitor, *duties), wakeups, clock)

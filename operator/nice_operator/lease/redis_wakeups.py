@@ -19,6 +19,7 @@ from nice_operator.lease.ending import end
 from nice_operator.lease.local import LocalSubscription, LocalWakeups
 from nice_operator.lease.redis_client import RedisLink
 from nice_operator.lease.redis_place import RedisPlace
+from nice_operator.ports import LOCAL_TOPICS
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +53,9 @@ class RedisWakeups:
     def publish(self, *topics: str) -> None:
         """Wake subscribers here now, those elsewhere soon. From the event loop's thread only."""
         self._local.publish(*topics)
-        if self._tasks and len(self._waiting) < MOST_WAITING:
-            self._waiting.update(topics)
+        told = set(topics) - LOCAL_TOPICS
+        if told and self._tasks and len(self._waiting) < MOST_WAITING:
+            self._waiting |= told
             self._filled.set()
 
     def subscribe(self, *topics: str) -> AbstractAsyncContextManager[LocalSubscription]:

@@ -17,6 +17,7 @@ from nice_operator.ports.cluster import (
     TaskStatuses,
 )
 from nice_operator.ports.coordination import (
+    LOCAL_TOPICS,
     Clock,
     Duty,
     Lead,
@@ -48,6 +49,7 @@ from nice_operator.ports.pools import (
     QueueLoad,
 )
 from nice_operator.ports.runs import (
+    MOST_TAKEN,
     CancelResult,
     Claimed,
     ClaimRequest,
@@ -82,6 +84,8 @@ from nice_operator.ports.tasks import (
 )
 
 __all__ = [
+    "LOCAL_TOPICS",
+    "MOST_TAKEN",
     "BrokenFile",
     "CancelResult",
     "ClaimRequest",

@@ -15,6 +15,9 @@ from nice_operator.ports.pools import Holder
 
 NOTHING_TOLD: Mapping[SessionId, str] = {}
 
+MOST_TAKEN = 500
+"""Runs of one queue that ``take`` gives out at once; the next one takes the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:

@@ -1,7 +1,7 @@
 """What the operator is told at its start. The only reader of arguments and environment; it reports
 every mistake at once."""
 
-from nice_operator.settings.cluster import ClusterSettings, LogSettings, WorkerSettings
+from nice_operator.settings.cluster import ClusterSettings, WorkerSettings
 from nice_operator.settings.dev import DevSettings
 from nice_operator.settings.read import FillSettings, LintSettings, Settings, read_settings
 from nice_operator.settings.words import is_loopback
@@ -11,7 +11,6 @@ __all__ = [
     "DevSettings",
     "FillSettings",
     "LintSettings",
-    "LogSettings",
     "Settings",
     "WorkerSettings",
     "is_loopback",

@@ -18,19 +18,6 @@ from nice_operator.settings.words import (
 )
 from nice_operator.web.behind import Behind, read_behind
 
-LOG_BACKENDS = ("sql", "cloudwatch")
-
-
-@dataclass(frozen=True, slots=True)
-class LogSettings:
-    """Where logs of runs are kept. ``secret``: the Secret with AWS's shared credentials ("" for a role)."""
-
-    backend: str = "sql"
-    group: str = ""
-    region: str = ""
-    endpoint_url: str = ""
-    secret: str = ""
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -66,7 +53,6 @@ class ClusterSettings:
     view_only: bool
     undeclared_tasks: bool
     undeclared_timeout: timedelta
-    logs: LogSettings = field(default_factory=LogSettings)
     behind: Behind = field(default_factory=Behind)
 
 
@@ -97,7 +83,6 @@ def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
             read.text("NICE_UNDECLARED_TIMEOUT_AFTER", "24 hours"),
             read.problems,
         ),
-        logs=read.logs(),
         behind=read.behind(),
     )
     if read.problems:
@@ -143,24 +128,6 @@ class _Reader:
             pull_policy=self.text("NICE_WORKER_PULL_POLICY", "IfNotPresent"),
             pull_secrets=self.words("NICE_WORKER_PULL_SECRETS"),
             service_account=self.text("NICE_WORKER_SERVICE_ACCOUNT"),
-        )
-
-    def logs(self) -> LogSettings:
-        backend = self.text("NICE_LOGS_BACKEND", "sql")
-        if backend not in LOG_BACKENDS:
-            self.problems.append(
-                Problem("NICE_LOGS_BACKEND", f"is {backend!r}; expected one of {', '.join(LOG_BACKENDS)}")
-            )
-        group = self.text("NICE_LOGS_GROUP")
-        if backend == "cloudwatch" and not group:
-            expected = "expected the log group of CloudWatch"
-            self.problems.append(Problem("NICE_LOGS_GROUP", f"is not set; {expected}"))
-        return LogSettings(
-            backend,
-            group,
-            self.text("NICE_LOGS_REGION"),
-            self.text("NICE_LOGS_ENDPOINT_URL"),
-            self.text("NICE_LOGS_SECRET"),
         )
 
     def behind(self) -> Behind:

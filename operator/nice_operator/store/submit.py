@@ -13,6 +13,7 @@ from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Run
 from nice_operator.ports import NewRun, Submitted
 from nice_operator.store import new_runs
+from nice_operator.store.many_rows import EachInsert
 from nice_operator.store.new_runs import Draft, RunRow
 from nice_operator.store.placing import place
 from nice_operator.store.rows import new_run
@@ -31,6 +32,16 @@ _SAME_KEYS = sa.select(runs.c.task_id, runs.c.fire_key).where(
 )
 _TASKS = sa.select(tasks).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True)))
 _RECORD = sa.insert(runs)
+_GIVEN = (
+    "id", "task_id", "generation", "fire_key", "scheduled_for", "trigger", "requester_name",
+    "requester_email", "queue", "selector", "priority_rank", "max_attempts", "available_at", "created_at",
+    "payload", "payload_given", "rerun_of",
+)  # fmt: skip
+_BORN = {"state": "'queued'", "reason": "X''", "message": "X''"} | dict.fromkeys(
+    ("attempt", "lost_count", "epoch", "waiting"), "0"
+)
+_RECORD_ALL = EachInsert([runs.c[name] for name in _GIVEN], _BORN)
+"""Runs that wait for a worker and hold no slot: the other columns are NULL."""
 
 
 def submit(tx: Tx, versions: Versions, new: NewRun) -> Submitted:
@@ -65,7 +76,7 @@ def submit_together(tx: Tx, versions: Versions, asked: Sequence[NewRun]) -> Mapp
             drafts[position] = draft
     rows = {position: new_runs.admitted(draft, None) for position, draft in drafts.items()}
     if rows:
-        tx.write(_RECORD, rows.values())
+        _RECORD_ALL.write(tx, list(rows.values()))
     return {position: _submitted(asked[position], row) for position, row in rows.items()}
 
 

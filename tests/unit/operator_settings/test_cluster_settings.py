@@ -34,7 +34,6 @@ def test_what_is_not_said_is_the_safe_choice() -> None:
     assert not settings.undeclared_tasks
     assert not settings.view_only
     assert settings.undeclared_timeout == timedelta(hours=24)
-    assert settings.logs.backend == "sql"
 
 
 def test_lists_are_given_with_commas() -> None:
@@ -57,7 +56,6 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
     ("name", "text"),
     [
         ("NICE_OPERATOR_URL", "http://nice"),
-        ("NICE_LOGS_BACKEND", "s3"),
         ("NICE_VIEW_ONLY", "perhaps"),
         ("PORT", "http"),
         ("HOST", "nice.example.com"),
@@ -71,13 +69,6 @@ def test_a_value_that_cannot_be_used_is_named(name: str, text: str) -> None:
 
     assert len(refusal.value.problems) == 1
     assert text in str(refusal.value.problems[0])
-
-
-def test_cloudwatch_needs_its_log_group() -> None:
-    with pytest.raises(InvalidInput) as refusal:
-        cluster(NICE_LOGS_BACKEND="cloudwatch")
-
-    assert [problem.field for problem in refusal.value.problems] == ["NICE_LOGS_GROUP"]
 
 
 def test_the_chart_gives_every_variable_that_is_needed() -> None:

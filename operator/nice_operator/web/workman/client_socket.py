@@ -109,7 +109,7 @@ class _Client:
 
     async def _run(self, task: Task | None, job: RunTask) -> str | None:
         task = task or await self._api.task(job.name)
-        run = await self._api.submit(task, job.options)
+        run = await self._api.submit(job.name, task, job.options)
         return _result(await self._api.end_of(run, lambda: not self._talk.socket.closed))
 
     async def _schedule(self, job: ScheduleTask) -> str:

@@ -39,8 +39,8 @@ async def run_task(request: web.Request) -> web.Response:
     """Run the task with the body as its payload, wait, and answer with its result."""
     api = calls(request)
     payload, key = await payload_of_job(request), idempotency_key(request)
-    task = await api.task(request.match_info["name"])
-    run = await api.submit(task, payload, key, named=True)
+    name = request.match_info["name"]
+    run = await api.submit(name, await api.task(name), payload, key, named=True)
     return _answer(await api.end_of(run, lambda: _listening(request)))
 
 
