@@ -107,3 +107,14 @@ async def test_anybody_can_see_who_leads_and_since_when(harness: StoreHarness) -
     over = await harness.store.lead()
     assert over is not None
     assert not over.lasts
+
+
+async def test_a_renewal_since_the_clock_was_asked_is_no_clock_that_went_back(harness: StoreHarness) -> None:
+    one, two = uuid4(), uuid4()
+    term = await harness.store.take_lead("a", one, TTL)
+    assert term is not None
+    harness.advance(1)
+    assert await harness.store.keep_lead(term, one, TTL)
+    harness.advance(-1)  # as the other one still believes
+
+    assert await harness.store.take_lead("b", two, TTL) is None

@@ -164,3 +164,16 @@ def _definition(document: Any) -> Any:
     sight = sight_of(None, document)
     assert isinstance(sight, Seen)
     return definition_of(sight)
+
+
+async def test_tasks_of_a_namespace_that_is_not_watched_any_more_go(tmp_path: Path) -> None:
+    async with sweeping(tmp_path, "a", "b") as (made, objects, sweep, _):
+        await sweep.forget_unwatched()
+        assert len(await made.tasks.all()) == 2
+        narrowed = Sweep(
+            made.tasks, objects, made.reconciler, ["other"], on_unheard=lambda: None, on_clean=lambda: None
+        )
+
+        await narrowed.forget_unwatched()
+
+        assert await made.tasks.all() == []

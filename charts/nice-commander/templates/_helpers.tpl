@@ -53,8 +53,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .Values.redis.enabled (not (or .Values.redis.url .Values.redis.existingSecret)) -}}yes{{- end -}}
 {{- end }}
 
-{{- define "nice.databaseSecret" -}}{{ default (printf "%s-database" (include "nice.fullname" .)) .Values.database.existingSecret }}{{- end }}
-{{- define "nice.redisSecret" -}}{{ default (printf "%s-redis" (include "nice.fullname" .)) .Values.redis.existingSecret }}{{- end }}
+{{- /* A Secret of the user's; of the chart's own, one for a URL and another for the trial server: they hold different things. */ -}}
+{{- define "nice.databaseSecret" -}}
+{{- if and .Values.database.url .Values.database.existingSecret }}{{ fail "set database.url or database.existingSecret, not both" }}{{ end -}}
+{{- $own := printf "%s-database" (include "nice.fullname" .) -}}
+{{- .Values.database.existingSecret | default (ternary (printf "%s-url" $own) $own (ne .Values.database.url "")) -}}
+{{- end }}
+{{- define "nice.redisSecret" -}}
+{{- if and .Values.redis.url .Values.redis.existingSecret }}{{ fail "set redis.url or redis.existingSecret, not both" }}{{ end -}}
+{{- $own := printf "%s-redis" (include "nice.fullname" .) -}}
+{{- .Values.redis.existingSecret | default (ternary (printf "%s-url" $own) $own (ne .Values.redis.url "")) -}}
+{{- end }}
 {{- define "nice.tokenSecret" -}}{{ default (printf "%s-token" (include "nice.fullname" .)) .Values.auth.existingSecret }}{{- end }}
 
 {{- /* The namespaces with pools: the release's own, and those of the values. */ -}}

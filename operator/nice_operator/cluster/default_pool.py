@@ -20,6 +20,8 @@ from nice_operator.resources import API_VERSION
 
 _log = logging.getLogger(__name__)
 
+APPLY_EVERY = 6
+"""Looks after which it is applied again though the file is the same: somebody may have deleted the pool."""
 LOOK_EVERY = 10.0
 """Seconds between two looks at the file; an upgrade of the release changes it under us."""
 
@@ -41,19 +43,21 @@ class DefaultPool:
 
     async def lead(self, term: Term) -> None:
         """Until the term ends."""
-        applied = ""
+        applied, looks = "", 0
         while True:
             text = await asyncio.to_thread(self._file.read_text, encoding="utf-8")
-            if text != applied:
+            if text != applied or looks >= APPLY_EVERY:
                 await self._apply(_read(text, self._file))
-                applied = text
+                if text != applied:
+                    _log.info("the default worker pool of %s is as the release says", self._namespace)
+                applied, looks = text, 0
+            looks += 1
             await asyncio.sleep(self._look_every)
 
     async def _apply(self, pool: JsonDocument) -> None:
         name = pool["metadata"]["name"]
         path = f"/apis/{API_VERSION}/namespaces/{self._namespace}/niceworkerpools/{name}"
         await self._api.apply(path, pool | {"metadata": pool["metadata"] | await self._owner()})
-        _log.info("worker pool %s/%s is as the release says", self._namespace, name)
 
     async def _owner(self) -> JsonDocument:
         path = f"/api/v1/namespaces/{self._namespace}/configmaps/{self._config_map}"

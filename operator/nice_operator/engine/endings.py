@@ -26,9 +26,9 @@ class RunEnd:
     blocked_by: RunId | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Expected:
-    """One waiter's place: ``end`` is set when the run's end was told."""
+    """One waiter's place, and nobody else's: ``end`` is set when the run's end was told."""
 
     end: RunEnd | None = None
 

@@ -115,6 +115,17 @@ class Sweep:
         """
         await self._until_answered(lambda: self._tell_all(hear))
 
+    async def forget_unwatched(self) -> None:
+        """Tasks of namespaces that are not watched any more go, or they would fire for ever, whatever becomes
+        of their objects. Their history stays; watched again, they come back as themselves."""
+        await self._until_answered(self._forget_unwatched)
+
+    async def _forget_unwatched(self) -> None:
+        for task in await self._tasks.all():
+            if task.origin == KUBERNETES and not _watched(task.namespace, self._namespaces):
+                _log.info("task %s/%s goes: its namespace is not watched", task.namespace, task.name)
+                await self._tasks.delete(task.namespace, task.name, uid=task.uid)
+
     async def run(self) -> None:
         """Look for deletions at once, then for every difference every so often, until cancelled."""
         await self._until_answered(lambda: self._once(deletions_only=True))

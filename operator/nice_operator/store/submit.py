@@ -32,6 +32,9 @@ _SAME_KEYS = sa.select(runs.c.task_id, runs.c.fire_key).where(
 )
 _TASKS = sa.select(tasks).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True)))
 _RECORD = sa.insert(runs)
+LARGE = 4 * 1024
+"""Characters of a payload beyond which its request is written by itself."""
+
 _GIVEN = (
     "id", "task_id", "generation", "fire_key", "scheduled_for", "trigger", "requester_name",
     "requester_email", "queue", "selector", "priority_rank", "max_attempts", "available_at", "created_at",
@@ -68,7 +71,7 @@ def submit_together(tx: Tx, versions: Versions, asked: Sequence[NewRun]) -> Mapp
     drafts: dict[int, Draft] = {}
     for position, (new, key) in enumerate(zip(asked, keys, strict=True)):
         task = found.get(new.task.id)
-        if key in taken or len(new.key.encode()) > KEY_BYTES or task is None or not _usual(task, new):
+        if key in taken or task is None or not _usual(task, new) or not _small(new):
             continue
         draft = _draft(tx, versions, task, new)
         if not draft.spec.concurrency.bounded:
@@ -87,6 +90,11 @@ def _submitted(new: NewRun, row: RunRow) -> Submitted:
 def _usual(task: Row, new: NewRun) -> bool:
     runnable = task.living is not None and task.generation > 0 and not task.suspended
     return runnable and not _is_another(task, new)
+
+
+def _small(new: NewRun) -> bool:
+    """One statement for many must stay far below what a server takes (max_allowed_packet)."""
+    return len(new.payload) <= LARGE and len(new.key.encode()) <= KEY_BYTES
 
 
 def _is_another(task: Row, new: NewRun) -> bool:

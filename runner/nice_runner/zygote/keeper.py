@@ -21,6 +21,10 @@ from .memory import MemoryWatch
 
 GO = b"g"
 
+ABANDONED_GRACE = 20.0
+"""Seconds that a run gets whose supervisor is gone: it must be over before anybody may run it again, and at
+the last heartbeat its lease had 25 seconds left at least."""
+
 
 class Keeper:
     """One run from the fork of its runner to the end of its last descendant."""
@@ -71,7 +75,7 @@ class Keeper:
         message, _ = self._control.receive()
         if message is None:
             self._poll.unregister(self._control)
-            self._stop("abandoned", self._grace)
+            self._stop("abandoned", min(self._grace, ABANDONED_GRACE))
         elif message["type"] == "go":
             self._go(message)
         elif message["type"] == "stop":

@@ -35,3 +35,13 @@ def test_who_came_after_an_end_is_not_told_of_it() -> None:
         pass
 
     assert later.end is None
+
+
+def test_whoever_leaves_first_leaves_the_place_of_the_other_alone() -> None:
+    endings, run = Endings(), RunId(uuid7())
+    with endings.expected(run) as first:
+        with endings.expected(run):
+            pass
+        endings.tell(run, RunState.SUCCEEDED, DONE)
+
+    assert first.end is not None

@@ -37,7 +37,7 @@ class ExternalDispatcher:
         self._clock = clock
         self._settings = settings
         self._empty: set[str] = set()
-        self._looked_at = float("-inf")
+        self._forgot_at = self._looked_at = float("-inf")
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Take whenever work or requests may have come, and once in a while in any case."""
@@ -49,9 +49,14 @@ class ExternalDispatcher:
                 taken = await self._round()
                 beat()
                 if not taken and not await woken.wait(await self._pause()):
-                    self._empty.clear()
-                if await came.wait(0):
-                    self._empty.clear()
+                    self._forget_empty()
+                if await came.wait(0) or self._clock.monotonic() - self._forgot_at >= self._settings.poll:
+                    self._forget_empty()
+
+    def _forget_empty(self) -> None:
+        """By the clock too: a job whose time comes, or that another server records, may wake nobody here."""
+        self._empty.clear()
+        self._forgot_at = self._clock.monotonic()
 
     async def _pause(self) -> float:
         """Seconds until a job that waits for its time may be taken, if anybody could take it."""
