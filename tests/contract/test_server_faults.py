@@ -125,6 +125,10 @@ async def test_a_slow_transaction_costs_no_worker_its_lease(harness: StoreHarnes
     await asyncio.gather(slow, *others)
 
 
+LARGER_THAN_THE_LAST_PAGE = f'"{"x" * 100_000}"'
+"""What is small may still find room at the end of a file."""
+
+
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A file system of 230 MB."""
@@ -157,7 +161,7 @@ async def test_a_full_disk_is_told_in_time_while_reads_go_on_and_forgotten_when_
 
             began = time.monotonic()
             with pytest.raises(Unavailable):
-                await harness.submit(task)
+                await harness.submit(task, payload=LARGER_THAN_THE_LAST_PAGE)
             assert time.monotonic() - began < ANSWER_WITHIN + 1
             assert (await harness.run(run.id)).state is RunState.QUEUED
             (small_disk / "fill").unlink()
