@@ -131,11 +131,11 @@ LARGER_THAN_THE_LAST_PAGE = f'"{"x" * 100_000}"'
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    """A file system of 230 MB."""
+    """A file system of 16 MB, for a log of changes (binlog) alone."""
     if os.geteuid() != 0:
         pytest.skip("a file system of a given size can only be mounted by root")
     with tempfile.TemporaryDirectory(prefix="nice-disk-") as directory:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", directory]
+        mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", directory]
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"a file system of a given size cannot be mounted here: {done.stderr}")
@@ -146,10 +146,10 @@ def small_disk() -> Iterator[Path]:
 
 
 async def test_a_full_disk_is_told_in_time_while_reads_go_on_and_forgotten_when_there_is_room(
-    small_disk: Path,
+    small_disk: Path, tmp_path: Path
 ) -> None:
     """A minute: a MariaDB that waits for room looks again once a minute."""
-    server = MariaDb(small_disk)
+    server = MariaDb(tmp_path / "data")
     server.install()
     server.start(f"--log-bin={small_disk}/binlog", "--server-id=1")
     try:
