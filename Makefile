@@ -11,13 +11,13 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SETUP  := $(PYTHON) tools/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e cluster cluster-down check format chaos bench setup clean
+.PHONY: help run test test-mysql e2e cluster cluster-down cluster-torture check format chaos bench setup clean
 
 help: ## this list
 	@echo 'Nice Commander for Kubernetes'
 	@echo
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-12s %s\n' "$$name" "$$text"; done
+		printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 run: ## start it on a folder of tasks: make run [DIR=crds/examples] [PORT=9999] [ARGS=--no-sync]
 	@$(SETUP) run
@@ -27,7 +27,11 @@ test: ## all tests; installs MariaDB and Chromium if missing: make test [ARGS=te
 	@$(SETUP) test
 	@exec $(BIN)/python -m pytest $(ARGS)
 
-e2e: ## the tests on a real Kubernetes, made for them and taken away: make e2e [ARGS="-k pods"] (docs/testing-on-kubernetes.md)
+test-mysql: ## the store and the replicas on MySQL itself, fetched once: make test-mysql [ARGS="-k claim"]; or NICE_TEST_MYSQL_URL
+	@$(SETUP) mysql
+	@NICE_TEST_SERVER=mysql $(BIN)/python -m pytest tests/contract tests/integration/test_two_replicas.py $(ARGS)
+
+e2e: ## the tests on a real Kubernetes, made for them and taken away: make e2e [ARGS="-k pods"] (docs/testing.md)
 	@$(SETUP) cluster
 	@exec $(BIN)/python -m tests.cluster --name e2e e2e $(ARGS)
 
@@ -37,6 +41,10 @@ cluster: ## a real Kubernetes on this machine to look at: make cluster [ARGS="--
 
 cluster-down: ## take that cluster away
 	@exec $(BIN)/python -m tests.cluster down
+
+cluster-torture: ## proof that a killed bring-up leaves nothing: ten at random moments, each brought up again [ARGS="--times 3"]
+	@$(SETUP) cluster
+	@exec $(BIN)/python -m tests.cluster --name torture torture $(ARGS)
 
 check: ## style, types, import rules, the lock and the README's commands
 	@$(SETUP) dev

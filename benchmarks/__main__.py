@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import due_together, first_line, job_api, log_path, machine, report
+from benchmarks import due_together, first_line, foreign_jobs, job_api, log_path, machine, report
 from benchmarks.figures import Figure
 from benchmarks.tasks import TASKS
 from tests.support.product import Product
 
 RESULTS = Path(__file__).with_name("results.json")
-PARTS = ("first-line", "schedule", "due", "api", "logs")
+PARTS = ("jobs", "first-line", "schedule", "due", "api", "logs")
 
 
 def main(arguments: list[str]) -> int:
@@ -49,6 +49,8 @@ def _told(part: str, failed: list[str]) -> list[Figure]:
 
 
 def _measure(part: str) -> list[Figure]:
+    if part == "jobs":
+        return foreign_jobs.measure()
     if part == "due":
         return due_together.measure()
     with _product() as (product, data, folder):

@@ -31,7 +31,8 @@ from nice_operator.store import SqlStore
 from nice_operator.store.dialect import connect, read_url
 from nice_operator.store.sql_store import system_clock
 from nice_operator.store.tables import task_versions, tasks
-from nice_operator.web.app import RUNNER_OPTIONS, make_app
+from nice_operator.web.app import make_app
+from nice_operator.web.server import RUNNER_OPTIONS, HttpRunner
 
 NOTICE_SECONDS = 0.1
 GIVE_UP_SECONDS = 60.0
@@ -48,7 +49,7 @@ async def serve(url: str, count: int) -> None:
         raise SystemExit(f"making {count} tasks took longer than {LEAD_SECONDS:g} s")
     engine = Engine(store, store.logs, LocalWakeups(), LockLiveness(Path("no-worker")), SystemClock())
     await engine.start()
-    runner = web.AppRunner(make_app(engine), **RUNNER_OPTIONS)
+    runner = HttpRunner(make_app(engine), **RUNNER_OPTIONS)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

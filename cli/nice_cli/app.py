@@ -53,7 +53,9 @@ def nicectl(**given: str | None) -> None:
     command = click.get_current_context().invoked_subcommand
     if command in WITHOUT_SERVER:
         for name in filter(given.get, given):
-            raise click.UsageError(f"{command} asks no server, so it takes no --{name} before it.")
+            raise click.UsageError(
+                f"{command} asks no server, so it takes no --{name.replace('_', '-')} before it."
+            )
 
 
 for _command in (

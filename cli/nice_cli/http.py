@@ -31,9 +31,11 @@ class Unreachable(Failure):
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """One server, by its base address such as ``http://localhost:9999``."""
+    """One server, by its base address such as ``http://localhost:9999``, and the token that it is shown ("":
+    none)."""
 
     base: str
+    token: str = field(default="", repr=False)
 
     def get(self, path: str, timeout: float = CONNECT_SECONDS, **query: Any) -> Any:
         """The JSON document at ``path``. Raises Failure. Query values that are None are left out."""
@@ -64,9 +66,12 @@ class Http:
         all_headers = {"Accept": "application/json", "User-Agent": f"nicectl/{nice_cli.version()}"}
         all_headers |= {"Content-Type": "application/json"} if body else {}
         data = body.encode() if method == "POST" else None
-        return urllib.request.Request(  # noqa: S310 - the scheme was looked at
+        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
             f"{self.base.rstrip('/')}{path}", data, all_headers | dict(headers or {}), method=method
         )
+        if self.token:  # not for wherever a redirect leads
+            request.add_unredirected_header("Authorization", f"Bearer {self.token}")
+        return request
 
     def _document(self, request: urllib.request.Request, timeout: float) -> Any:
         with self._open(request, timeout) as answer:
@@ -97,6 +102,12 @@ class _Refused:
 def refusal(status: int, body: bytes) -> Failure:
     """The failure that an answer with an error status means."""
     said = _read_refusal(status, body)
+    if status == 401:
+        return Failure(
+            f"the server wants a token: {said.message if said else 'it answers 401'}. Give nicectl one with "
+            "--token-file FILE, NICE_TOKEN_FILE or NICE_TOKEN.",
+            Exit.SERVER,
+        )
     if said is None:
         return _speechless(status)
     lines = [said.message]

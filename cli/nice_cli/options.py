@@ -15,6 +15,7 @@ from nice_cli.errors import Failure
 from nice_cli.exits import Exit
 from nice_cli.http import Http
 from nice_cli.output import Form
+from nice_cli.token import read_token
 
 DEFAULT_SERVER = "http://localhost:9999"
 SERVER_HELP = f"The server to ask.  [env var: NICE_SERVER; default: {DEFAULT_SERVER}]"
@@ -39,11 +40,12 @@ class Target:
     server: str
     namespace: str | None
     form: Form
+    token_file: str | None = None
 
     @property
     def api(self) -> Api:
         """The server's calls."""
-        return Api(Http(self.server))
+        return Api(Http(self.server, read_token(self.token_file, os.environ)))
 
     def task(self, text: str) -> TaskName:
         """``name`` in the namespace of ``-n`` (or default), or ``namespace/name``. Raises Failure."""
@@ -59,6 +61,10 @@ class Target:
 
 _namespace = click.option("-n", "--namespace", metavar="NAMESPACE", help="Namespace of the task.")
 _server = click.option("--server", metavar="URL", help=SERVER_HELP)
+_token_file = click.option(
+    "--token-file", metavar="FILE",
+    help="File with the token for the server.  [env vars: NICE_TOKEN_FILE, or NICE_TOKEN: the token itself]",
+)  # fmt: skip
 _output = click.option(
     "-o", "--output", type=click.Choice([form.value for form in Form]),
     help=f"Form of the answer.  [default: {Form.TABLE.value}]",
@@ -67,7 +73,7 @@ _output = click.option(
 
 def shared(group: Callable[..., Any]) -> Callable[..., Any]:
     """Let the shared options stand before the command, too, as with kubectl."""
-    return _namespace(_server(_output(group)))
+    return _namespace(_server(_token_file(_output(group))))
 
 
 def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,6 +85,7 @@ def targeted_everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same for a command that names no task, and so needs no namespace."""
 
     @_server
+    @_token_file
     @_output
     @wraps(command)
     def with_target(**given: Any) -> Any:
@@ -88,7 +95,7 @@ def targeted_everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_target
 
 
-SHARED = ("namespace", "server", "output")
+SHARED = ("namespace", "server", "token_file", "output")
 
 
 def _target(context: click.Context, own: dict[str, str | None]) -> Target:
@@ -96,4 +103,4 @@ def _target(context: click.Context, own: dict[str, str | None]) -> Target:
     before = context.parent.params if context.parent else {}
     said = {name: own[name] or before.get(name) for name in SHARED}
     server = said["server"] or os.environ.get("NICE_SERVER") or DEFAULT_SERVER
-    return Target(server, said["namespace"], Form(said["output"] or Form.TABLE))
+    return Target(server, said["namespace"], Form(said["output"] or Form.TABLE), said["token_file"])

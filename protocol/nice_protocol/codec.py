@@ -15,9 +15,13 @@ from nice_protocol.checks import Check, checker_of
 from nice_protocol.errors import Code, ProtocolError
 from nice_protocol.limits import MAX_FRAME
 from nice_protocol.messages import FromOperator, FromWorker, Message
+from nice_protocol.structure import is_excessive
 
 WORKER_TYPES: Final[dict[str, type[Any]]] = {kind.type: kind for kind in get_args(FromWorker)}
 OPERATOR_TYPES: Final[dict[str, type[Any]]] = {kind.type: kind for kind in get_args(FromOperator)}
+
+SMALL: Final = 128 * 1024
+"""Texts of up to so many characters are read whatever they are."""
 
 _CHECKS: Final[dict[type[Any], Check]] = {
     kind: checker_of(kind) for kind in (*WORKER_TYPES.values(), *OPERATOR_TYPES.values())
@@ -56,6 +60,8 @@ class Codec:
             raise ProtocolError(
                 Code.TOO_LARGE, f"a message may have {MAX_FRAME} bytes; this one has {len(text)}"
             )
+        if len(text) > SMALL and is_excessive(text):
+            raise ProtocolError(Code.TOO_LARGE, "the message has more values than any message can need")
         try:
             value = self._loads(text)
         except (ValueError, RecursionError) as error:

@@ -31,6 +31,8 @@ class Code(StrEnum):
     OVER_CREDIT = "over_credit"
     CLOSED = "closed"
     FENCED = "fenced"
+    NOT_ADMITTED = "not_admitted"
+    TOO_MANY = "too_many"
     INTERNAL = "internal"
 
 
@@ -45,6 +47,8 @@ FATAL = frozenset(
         Code.OVER_CREDIT,
         Code.CLOSED,
         Code.FENCED,
+        Code.NOT_ADMITTED,
+        Code.TOO_MANY,
         Code.INTERNAL,
     }
 )

@@ -13,6 +13,10 @@ from nice_protocol.messages import LOG_STREAMS, OUTCOME_STATES
 MAX_FRAME = 8 * 1024 * 1024
 """Bytes of one WebSocket message: a payload of 1 MiB, each byte escaped as six, and an envelope."""
 
+MAX_VALUES, MAX_CONTAINERS, MAX_NAMES, MAX_QUOTES = 1_500_000, 150_000, 100_000, 1_200_000
+"""Commas, brackets and colons outside of strings, and quotes around them, in one message: what the fields
+below can need, and what can be read in some 30 ms. 8 MiB of nothing but ``[]`` would take 500."""
+
 MAX_PAYLOAD = 1024 * 1024
 """Bytes of a payload or a result."""
 
@@ -51,6 +55,8 @@ LIMITS: dict[str, Limit] = {
     "Hello.slots": Limit(-INT64, INT64),
     "Hello.labels": Limit(0, 64),
     "Hello.labels[]": SHORT,
+    "Hello.facts": Limit(0, 64),
+    "Hello.facts[]": Limit(0, 1024),
     "Hello.resume": Limit(0, 4 * MAX_SLOTS),
     "ResumedRun.phase": Limit(words=frozenset({"assigned", "running", "finished"})),
     "Host.name": Limit(0, 253),

@@ -67,7 +67,8 @@ class LogEnd:
 
 @dataclass(frozen=True)
 class Hello:
-    """First message. ``session`` is chosen by the worker once per life (UUID); the same one resumes."""
+    """First message. ``session`` is chosen by the worker once per life (UUID); the same one resumes.
+    ``facts`` are for people to see; ``landlock`` is one: what keeps its runs apart (0: nothing does)."""
 
     type: ClassVar[str] = "hello"
     versions: list[int]
@@ -78,6 +79,7 @@ class Hello:
     host: Host
     labels: dict[str, str] = field(default_factory=dict)
     resume: list[ResumedRun] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""``python -m nice_runner``: a worker, until it is told to leave."""
+"""``python -m nice_runner``: a worker, until it is told to leave. With ``install-zygote DIR``: see
+``install``."""
 
 from __future__ import annotations
 
@@ -7,23 +8,35 @@ import ctypes
 import logging
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
+from nice_runner.install import install_zygote
 from nice_runner.link import Address, Backoff, Link
 from nice_runner.lock import LockHeld, take_lock
-from nice_runner.process.zygote import ZygotePlan
+from nice_runner.process.child_zygote import ChildZygote, ZygotePlan
+from nice_runner.process.neighbour_zygote import NeighbourZygote
+from nice_runner.process.zygote import Zygote
 from nice_runner.settings import BadSettings, Settings, read_settings
 from nice_runner.supervisor.departure import Patience
 from nice_runner.supervisor.job import Surroundings
 from nice_runner.supervisor.life import Terms, live
+from nice_runner.supervisor.readiness import Readiness
 from nice_runner.supervisor.worker import Identity
 
-EX_USAGE, EX_LOCKED = 2, 3
+EX_CANNOT_INSTALL, EX_USAGE, EX_LOCKED = 1, 2, 3
 
 PR_SET_DUMPABLE = 4
 
+INSTALL = "install-zygote"
+
 
 def main() -> int:
-    """Returns the exit code: 0 left in order, 2 bad settings, 3 another worker holds the lock."""
+    """Returns the exit code: 0 left in order, 1 the zygote could not be installed, 2 bad settings, 3
+    another worker holds the lock."""
+    if sys.argv[1:2] == [INSTALL]:
+        return _install(sys.argv[2:])
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
@@ -43,17 +56,37 @@ def _work(settings: Settings) -> None:
     _hide_from_runs()
     identity = Identity(settings.worker_name, settings.pool, settings.slots, dict(settings.labels))
     held = _lock(settings, identity)
-    plan = ZygotePlan(settings.runner_environment, settings.preload, settings.task_path, held)
     surroundings = Surroundings(settings.task_path, settings.unhandled_errors)
-    terms = Terms(surroundings, settings.log_budget, settings.log_limit)
-    patience = Patience(settings.drain_seconds, settings.alone_seconds)
-    asyncio.run(live(identity, _link(settings), plan, terms, patience))
+    terms = Terms(surroundings, settings.log_budget, settings.log_limit, settings.spare_runners)
+    patience = Patience(settings.drain_seconds, settings.alone_seconds, settings.drained_seconds)
+    readiness = Readiness(settings.ready_file)
+    asyncio.run(live(identity, _link(settings), _zygote(settings, held), terms, patience, readiness))
+
+
+def _zygote(settings: Settings, held: tuple[int, ...]) -> Callable[[], Zygote]:
+    if settings.zygote_socket is not None:
+        return partial(NeighbourZygote, settings.zygote_socket)
+    plan = ZygotePlan(settings.runner_environment, settings.preload, settings.task_path, held)
+    return partial(ChildZygote, plan)
 
 
 def _link(settings: Settings) -> Link:
     local = settings.operator_socket is not None
     backoff = Backoff(0.05, 0.5) if local else Backoff(0.5, 15)
-    return Link(Address(settings.operator_socket, settings.operator_url), backoff)
+    address = Address(settings.operator_socket, settings.operator_url, settings.token_file, settings.ca_file)
+    return Link(address, backoff)
+
+
+def _install(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print(f"usage: nice-runner {INSTALL} DIR", file=sys.stderr)
+        return EX_USAGE
+    try:
+        print(f"nice-runner: the zygote is in {install_zygote(Path(arguments[0]))}")
+    except OSError as error:
+        print(f"nice-runner: cannot install the zygote in {arguments[0]}: {error}", file=sys.stderr)
+        return EX_CANNOT_INSTALL
+    return 0
 
 
 def _lock(settings: Settings, identity: Identity) -> tuple[int, ...]:

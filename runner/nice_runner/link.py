@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import random
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,12 +28,26 @@ STABLE_SECONDS = 10.0
 """A connection that held this long was a good one: the next wait starts small again."""
 
 
+REFUSED_SECONDS = 20.0
+"""The wait after an operator refused our token: asking faster would not make it a better one."""
+
+REFUSALS = (401, 403)
+
+
 @dataclass(frozen=True)
 class Address:
-    """Where the operator is: the path of a Unix socket, or a ``ws://`` or ``wss://`` URL."""
+    """Where the operator is: the path of a Unix socket, or a ``ws://`` or ``wss://`` URL, with the file of
+    the token that opens it and that of the authorities that its certificate is believed by (None: no token,
+    the system's).
+
+    Both files are read for each connection, since what mounts them renews them. The host of the URL may
+    stand for several operators; any of them will do.
+    """
 
     socket: Path | None = None
     url: str = ""
+    token_file: Path | None = None
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,14 +91,37 @@ class Link:
         failures = 0
         while True:
             began = asyncio.get_running_loop().time()
+            pause = 0.0
             try:
                 await self._connect_once(conversation)
-            except (OSError, aiohttp.ClientError, TimeoutError) as error:
-                if failures == 0:
-                    logger.info("no operator at %s (%s); trying on", self._where, error)
+            except aiohttp.WSServerHandshakeError as error:
+                pause = self._refused(error, failures)
+            except (OSError, ValueError, aiohttp.ClientError, TimeoutError) as error:
+                self._complain(error, failures)
             stable = asyncio.get_running_loop().time() - began > STABLE_SECONDS
             failures = 0 if stable else failures + 1
-            await asyncio.sleep(self._backoff.delay(failures))
+            await asyncio.sleep(max(self._backoff.delay(failures), pause * random.uniform(0.5, 1)))  # noqa: S311
+
+    def _refused(self, error: aiohttp.WSServerHandshakeError, failures: int) -> float:
+        """Returns how long to wait at most."""
+        if error.status not in REFUSALS:
+            self._complain(error, failures)
+            return 0.0
+        logger.error(
+            "the operator at %s refused this worker (HTTP %s); expected a token that it knows, found %s; "
+            "trying again within %g s",
+            *(
+                self._where,
+                error.status,
+                self._address.token_file or "none (NICE_TOKEN_FILE)",
+                REFUSED_SECONDS,
+            ),
+        )
+        return REFUSED_SECONDS
+
+    def _complain(self, error: Exception, failures: int) -> None:
+        if failures == 0:
+            logger.info("no operator at %s (%s); trying on", self._where, error)
 
     @property
     def _where(self) -> str:
@@ -95,7 +133,12 @@ class Link:
             async with (
                 aiohttp.ClientSession(connector=self._connector(directory)) as client,
                 client.ws_connect(
-                    self._url, heartbeat=PING_SECONDS, max_msg_size=MAX_FRAME, compress=0
+                    self._url,
+                    heartbeat=PING_SECONDS,
+                    max_msg_size=MAX_FRAME,
+                    compress=0,
+                    headers=self._headers(),
+                    ssl=self._trust(),
                 ) as socket,
             ):
                 logger.info("connected to the operator at %s", self._where)
@@ -103,6 +146,19 @@ class Link:
         finally:
             if directory is not None:
                 os.close(directory)
+
+    def _headers(self) -> dict[str, str]:
+        file = self._address.token_file
+        if file is None:
+            return {}
+        token = file.read_text(encoding="utf-8").strip()
+        if not (token.isascii() and token.isprintable() and token):
+            raise ValueError(f"{file} holds no token")
+        return {"Authorization": f"Bearer {token}"}
+
+    def _trust(self) -> ssl.SSLContext | bool:
+        file = self._address.ca_file
+        return True if file is None else ssl.create_default_context(cafile=str(file))
 
     def _open_directory(self) -> int | None:
         path = self._address.socket

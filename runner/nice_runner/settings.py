@@ -17,11 +17,18 @@ MIB = 1024 * 1024
 PASSED_ON = ("PATH", "HOME", "USER", "TZ", "TMPDIR")
 """Variables of our own that user code may see in dev mode."""
 
+MAX_SPARES = 4
+
+FOR_EVER = 86400 * 366.0
+DRAINED_SECONDS = 600.0
+"""How long a drained worker of a pod waits for its pod to be taken. If nobody takes it, it starts anew."""
+
 DESCRIPTORS_PER_RUN = 18
 """Our ends and, for the moment of the fork, the run's ends of its pipes and its control channel; the same for
 the helper beside it."""
 
 OWN_DESCRIPTORS = 64
+"""Those of the spare runners among them."""
 
 UNHANDLED_ERRORS = ("Strict", "Warn", "Ignore")
 
@@ -35,11 +42,17 @@ class BadSettings(Exception):
 @dataclass(frozen=True)
 class Settings:
     """How this worker lives. ``data`` is the data directory of the dev mode, whose lock it takes; without
-    it ``operator_url`` says where to connect. Durations are seconds, sizes bytes.
+    it ``operator_url`` says where to connect, with the token in ``token_file`` and believing ``ca_file``.
+    ``zygote_socket``: where the zygote of another container listens; without it the worker starts its own.
+    ``ready_file`` is there while runs can be given to it. Durations are seconds, sizes bytes.
     ``unhandled_errors`` is for tasks that choose none."""
 
     data: Path | None
     operator_url: str
+    token_file: Path | None
+    ca_file: Path | None
+    zygote_socket: Path | None
+    ready_file: Path | None
     worker_name: str
     pool: str
     labels: Mapping[str, str]
@@ -47,8 +60,10 @@ class Settings:
     task_path: str
     preload: tuple[str, ...]
     runner_environment: Mapping[str, str]
+    spare_runners: int
     drain_seconds: float
     alone_seconds: float
+    drained_seconds: float
     log_budget: int
     log_limit: int
     unhandled_errors: str
@@ -66,9 +81,14 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
     options = _parse(arguments)
     read = _Reader(environ)
     data = Path(options.data).absolute() if options.data else None
+    zygote_socket = read.path("NICE_ZYGOTE_SOCKET")
     settings = Settings(
         data=data,
         operator_url=f"unix://{data}/operator.sock" if data else read.url("NICE_OPERATOR_URL"),
+        token_file=read.path("NICE_TOKEN_FILE"),
+        ca_file=read.path("NICE_CA_FILE"),
+        zygote_socket=zygote_socket,
+        ready_file=read.path("NICE_READY_FILE"),
         worker_name=environ.get("NICE_WORKER_NAME") or ("local" if data else socket.gethostname()),
         pool=environ.get("NICE_POOL", "default"),
         labels=read.labels("NICE_LABELS"),
@@ -76,8 +96,10 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         task_path=str(Path(options.task_path).absolute()) if options.task_path else "",
         preload=tuple(environ.get("NICE_PRELOAD", "").replace(",", " ").split()),
         runner_environment=_runner_environment(environ),
+        spare_runners=int(read.number("NICE_SPARE_RUNNERS", 1, 0, MAX_SPARES, whole=True)),
         drain_seconds=read.number("NICE_DRAIN_SECONDS", 25, 0, 86400),
-        alone_seconds=read.number("NICE_ALONE_SECONDS", 600, 0, 86400 * 366),
+        alone_seconds=read.number("NICE_ALONE_SECONDS", FOR_EVER if zygote_socket else 600, 0, FOR_EVER),
+        drained_seconds=DRAINED_SECONDS if zygote_socket else 0.0,
         log_budget=int(read.number("NICE_LOG_BUDGET_BYTES", 32 * MIB, MIB, 1 << 40, whole=True)),
         log_limit=int(read.number("NICE_LOG_LIMIT_BYTES", 100 * MIB, 1, 1 << 40, whole=True)),
         unhandled_errors=read.word("NICE_UNHANDLED_ERRORS", UNHANDLED_ERRORS, "Warn"),
@@ -124,6 +146,12 @@ class _Reader:
         kind = "a whole number" if whole else "a number"
         self.mistakes.append(f"{name}: expected {kind} from {low:g} to {high:g}, found {text!r}")
         return default
+
+    def path(self, name: str) -> Path | None:
+        text = self._environ.get(name, "")
+        if text and not text.startswith("/"):
+            self.mistakes.append(f"{name}: expected an absolute path, found {text!r}")
+        return Path(text) if text else None
 
     def slots(self, name: str) -> int:
         room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OWN_DESCRIPTORS) // DESCRIPTORS_PER_RUN

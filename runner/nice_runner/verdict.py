@@ -31,6 +31,7 @@ class Cause(StrEnum):
     LEASE_LOST = "lease_lost"
     DISCARD = "discard"
     ABANDONED = "abandoned"
+    MEMORY = "memory"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Ending:
 
     ``code`` or ``signal`` is how its runner ended (both None: its keeper vanished and nobody knows).
     ``cpu_seconds`` and ``peak_memory`` (bytes) count its whole tree; ``survivors`` are processes that had
-    to be killed after it. ``report`` is what came over the result channel, of ``report_size`` bytes.
+    to be killed after it. ``memory_used``: bytes that were too many, if any. ``report`` is what came over
+    the result channel, of ``report_size`` bytes.
     """
 
     code: int | None = None
@@ -48,6 +50,7 @@ class Ending:
     stopped_by: str | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
+    memory_used: int | None = None
     survivors: int = 0
     report: bytes = b""
     report_size: int = 0
@@ -65,8 +68,11 @@ class Verdict:
     interrupted: bool = False
 
 
-def judge(ending: Ending, *, program: bool, timeout: float) -> Verdict:
-    """Say how an attempt ended. ``program``: its result channel carries a bare result, not a report."""
+def judge(ending: Ending, *, program: bool, timeout: float, memory_limit: int | None = None) -> Verdict:
+    """Say how an attempt ended. ``program``: its result channel carries a bare result, not a report.
+    ``timeout`` in seconds and ``memory_limit`` in bytes are its task's."""
+    if ending.cause is Cause.MEMORY:
+        return _too_much_memory(ending.memory_used, memory_limit)
     if ending.cause is not None:
         return _stopped(ending.cause, timeout)
     if ending.signal is not None:
@@ -91,6 +97,8 @@ def signal_name(number: int) -> str:
 
 def _stopped(cause: Cause, timeout: float) -> Verdict:
     match cause:
+        case Cause.MEMORY:
+            return _too_much_memory(None, None)
         case Cause.DEADLINE:
             return Verdict(
                 "timed_out", "DeadlineExceeded", f"it ran longer than its timeout of {timeout:g} s"
@@ -105,6 +113,21 @@ def _stopped(cause: Cause, timeout: float) -> Verdict:
             return Verdict("lost", "LeaseLost", "its worker was cut off from the operator for too long")
         case Cause.ABANDONED:
             return Verdict("lost", "WorkerLost", "its worker's supervisor vanished")
+
+
+def _too_much_memory(used: int | None, limit: int | None) -> Verdict:
+    found = "more" if used is None else _mebibytes(used)
+    expected = "its limit" if limit is None else _mebibytes(limit)
+    return Verdict(
+        "failed",
+        "OutOfMemory",
+        f"it used {found} of memory, and its memoryLimit allows {expected}: raise the limit, or let the task "
+        "hold less at a time",
+    )
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 1024 / 1024:.1f} MiB"
 
 
 def _program_ended(ending: Ending, code: int) -> Verdict:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable
 
-from tests.cluster import binaries, images, native, suite
+from tests.cluster import binaries, images, native, suite, torture
 from tests.cluster.harm import Harm
 from tests.cluster.places import Places
 from tests.cluster.problem import Problem, say
@@ -75,6 +76,10 @@ def _e2e(places: Places, wanted: argparse.Namespace) -> int:
     return suite.run(places.name, wanted.nodes, wanted.others)
 
 
+def _torture(places: Places, wanted: argparse.Namespace) -> int:
+    return torture.run(places, wanted.times, wanted.seed)
+
+
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
     parser.add_argument("--name", default="nice", help="the cluster's name (default: nice)")
@@ -93,7 +98,7 @@ def _arguments() -> argparse.ArgumentParser:
     kubectl.add_argument("rest", nargs=argparse.REMAINDER)
     loaded = verb("images", _images, "build the images that changed and put them on every node")
     loaded.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="operator, runner, mariadb, redis (default: all)"
+        "targets", nargs="*", metavar="TARGET", help="operator, runner, mariadb, redis, moto (default: all)"
     )
     harm = verb("harm", _harm, "do harm to a component, a machine or a cable, or end it")
     harm.add_argument("how", choices=HARMS)
@@ -101,6 +106,13 @@ def _arguments() -> argparse.ArgumentParser:
     harm.add_argument("--on", default="control", help="the machine: control, node-1, … (default: control)")
     harm.add_argument(
         "--percent", type=int, default=80, help="how much of the time slow takes away (default: 80)"
+    )
+    tortured = verb(
+        "torture", _torture, "kill bring-ups at random moments; each next one must come up and leave nothing"
+    )
+    tortured.add_argument("--times", type=int, default=10)
+    tortured.add_argument(
+        "--seed", type=int, default=secrets.randbelow(100_000), help="to try the same again"
     )
     e2e = verb("e2e", _e2e, "cluster, images, suite, away; further arguments go to pytest")
     e2e.add_argument("--nodes", type=int, default=2)

@@ -7,7 +7,6 @@ again only when its ``go.mod``, ``go.sum``, the Go version or the flags change.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from tests.cluster import builder
 from tests.cluster.places import PACKAGE, cache
 from tests.cluster.problem import Problem, say
 
@@ -101,11 +101,10 @@ def build_missing(families: tuple[Family, ...] = NATIVE) -> None:
     """Build what the cache lacks; one builder at a time, others wait for it."""
     if all(_folder(family).is_dir() for family in families):
         return
-    with (cache() / "build.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with builder.alone("build", cache() / "bin") as held:
         for family in families:
             if not _folder(family).is_dir():
-                _build(family)
+                _build(family, held)
 
 
 def _folder(family: Family) -> Path:
@@ -148,14 +147,14 @@ def check_go(text: str, where: Path) -> None:
         )
 
 
-def _build(family: Family) -> None:
+def _build(family: Family, held: builder.Inherited) -> None:
     target = _folder(family)
     target.parent.mkdir(exist_ok=True)
     say(f"building {', '.join(family.programs)} {family.version()} (once; kept in {target})")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{family.name}-") as folder:
         for packages in _packages_by_output(family, Path(folder)):
-            _compile(family, *packages)
+            _compile(family, *packages, held)
         Path(folder).chmod(0o755)
         os.rename(folder, target)
         Path(folder).mkdir()  # for the context manager to remove
@@ -169,11 +168,13 @@ def _packages_by_output(family: Family, folder: Path) -> list[tuple[str, list[st
     return ([(f"{folder}/", alike)] if alike else []) + others
 
 
-def _compile(family: Family, output: str, packages: list[str]) -> None:
+def _compile(family: Family, output: str, packages: list[str], held: builder.Inherited) -> None:
     total = len(_go(family, "list", "-deps", *packages).split())
     command = ["go", "build", "-v", *FLAGS, "-ldflags", family.linker_flags(), "-o", output, *packages]
     with tempfile.TemporaryFile("w+") as shown:
-        with subprocess.Popen(command, cwd=family.module, env=_environment(), stderr=shown) as process:
+        with subprocess.Popen(
+            command, cwd=family.module, env=_environment(), stderr=shown, pass_fds=held
+        ) as process:
             while process.poll() is None:
                 _tell_progress(family, process, shown, total)
         shown.seek(0)
@@ -204,4 +205,10 @@ def _go(family: Family, *arguments: str) -> str:
 def _environment() -> dict[str, str]:
     """Static programs, by the Go that is installed; what the person chose in GOFLAGS (such as -p=2) stays."""
     flags = f"{os.environ.get('GOFLAGS', '')} -mod=readonly".strip()
-    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": flags}
+    return {
+        "HOME": str(Path.home()),
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": flags,
+    }

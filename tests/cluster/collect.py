@@ -25,6 +25,22 @@ def collect(target: Target, namespaces: list[str], folder: Path) -> None:
         _keep_components(Places.of(target.name), folder)
 
 
+def digest(folder: Path, namespaces: list[str]) -> str:
+    """The last lines of what says most, for a screen of which nothing else is kept."""
+    wanted = [
+        path
+        for name in namespaces
+        for path in sorted(folder.glob(f"{name}-*"))
+        if "describe" not in path.name
+    ]
+    parts = [f"--- {path.name}\n" + "\n".join(_last_lines(path)) for path in wanted]
+    return "\n".join(parts)
+
+
+def _last_lines(path: Path, count: int = 25) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+
+
 def _keep(target: Target, path: Path, *arguments: str) -> None:
     answer = target.kubectl.attempt(*arguments)
     path.write_text(answer.output + answer.errors, encoding="utf-8")

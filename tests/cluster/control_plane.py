@@ -70,7 +70,7 @@ class ControlPlane:
         )
 
     def start_controllers(self) -> None:
-        """The controller manager and the scheduler. A node that falls silent counts as gone after 16
+        """The controller manager and the scheduler. A node that falls silent counts as gone after 10
         seconds."""
         manager = self._identity("kube-controller-manager", "system:kube-controller-manager")
         scheduler = self._identity("kube-scheduler", "system:kube-scheduler")
@@ -86,8 +86,8 @@ class ControlPlane:
             root_ca_file=self.authority.root,
             cluster_signing_cert_file=signing.certificate,
             cluster_signing_key_file=signing.key,
-            node_monitor_period="2s",
-            node_monitor_grace_period="16s",
+            node_monitor_period="1s",
+            node_monitor_grace_period="10s",
             bind_address="127.0.0.1",
         )
         self._start(

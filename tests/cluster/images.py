@@ -8,9 +8,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster import builder
+from tests.cluster.inputs import as_options, digest, locked_version
 from tests.cluster.places import PACKAGE, ROOT, cache
 from tests.cluster.problem import Problem, say
 
@@ -26,6 +30,8 @@ LEAVE_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/us
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 BASE = "localhost/nice-cluster/base:test"
 BUILD = "localhost/nice-cluster/build:test"
+KEPT_SECONDS = 3 * 24 * 3600
+"""So long an archive that nobody asks for is kept: other checkouts share the cache."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +48,41 @@ class Image:
 
 
 PRODUCT = (Image("operator", ROOT), Image("runner", ROOT))
-SERVERS = (Image("mariadb", PACKAGE / "servers"), Image("redis", PACKAGE / "servers"))
+SERVERS = tuple(Image(target, PACKAGE / "servers") for target in ("mariadb", "redis", "moto"))
 ALL = (*PRODUCT, *SERVERS)
 
 
 def build(images: tuple[Image, ...] = ALL) -> list[Path]:
-    """Build what changed, and write each image to an archive that containerd reads; the base comes first."""
-    _base()
-    if any(image in PRODUCT for image in images):
-        _bud(PACKAGE / "servers", "build", BUILD, {"BASE_IMAGE": BASE})
-    archives = [_archive(BASE)]
-    for image in images:
-        _bud(image.folder, image.target, image.tag, {"BASE_IMAGE": BASE, "BUILD_IMAGE": BUILD})
-        archives.append(_archive(image.tag))
+    """Build what changed, each image as an archive that containerd reads; the base comes first."""
+    wanted = [
+        (image, _place(image.target, digest(image.folder, (_base_key(), _arguments())))) for image in images
+    ]
+    base = _place("base", _base_key())
+    missing = [(image, path) for image, path in wanted if not path.exists()]
+    if missing or not base.exists():
+        with builder.alone("images", cache() / "images") as held:
+            Builder(held).build(base, missing)
+    archives = [base, *(path for _, path in wanted)]
+    for path in archives:
+        path.touch()
+        say(f"image {path.name.rsplit('-', 1)[0]}: {path.stat().st_size // 1_000_000} MB")
+    _forget_old(base.parent)
     return archives
 
 
 def build_with_docker() -> list[str]:
     """Build the same images with a Docker engine, on the base that the Dockerfile names; their tags."""
     base = _default_base()
+    arguments = _arguments(base, base)
     for image in ALL:
-        arguments = ["--build-arg", f"BASE_IMAGE={base}", "--target", image.target, "--tag", image.tag]
-        _run(["docker", "build", "--quiet", *arguments, str(image.folder)])
+        options = [*as_options(arguments), "--target", image.target, "--tag", image.tag]
+        _run(["docker", "build", "--quiet", *options, str(image.folder)])
         say(f"image {image.tag} is built")
     return [image.tag for image in ALL]
+
+
+def _arguments(base: str = BASE, build: str = BUILD) -> dict[str, str]:
+    return {"BASE_IMAGE": base, "BUILD_IMAGE": build, "MOTO_VERSION": locked_version("moto")}
 
 
 def _default_base() -> str:
@@ -73,75 +90,83 @@ def _default_base() -> str:
     return next(line.split("=", 1)[1] for line in text.splitlines() if line.startswith("ARG BASE_IMAGE="))
 
 
-def _base() -> None:
-    """Debian with Python, once per month and package list: as good as a pinned image, without a registry."""
-    key = hashlib.sha256(repr((SOURCES, PACKAGES, LEAVE_OUT)).encode()).hexdigest()[:16]
-    folder = cache() / "images" / f"base-{key}"
-    if not (folder / "base.tar").exists():
-        say(f"making a Debian {SUITE} base with {PACKAGES} (once; kept in {folder})")
-        _bootstrap(folder)
-    shutil.copy(PACKAGE / "servers" / "base.Dockerfile", folder / "Dockerfile")
-    _bud(folder, "", BASE, {})
+def _base_key() -> str:
+    return digest(PACKAGE / "servers", (SOURCES, PACKAGES, LEAVE_OUT))
 
 
-def _bootstrap(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "partial.tar"
-    excludes = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEAVE_OUT]
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", *excludes]
-    _run([*command, "--dpkgopt=path-include=/usr/share/doc/*/copyright", SUITE, str(partial), *SOURCES])
-    partial.rename(folder / "base.tar")
+def _place(name: str, key: str) -> Path:
+    return cache() / "images" / f"{name}-{key}.tar"
 
 
-def _bud(folder: Path, target: str, tag: str, arguments: dict[str, str]) -> None:
-    """Build with the host's network and the certificates that the host trusts; neither becomes part of the
-    image."""
-    command = [
-        "bud",
-        "--quiet",
-        "--layers",
-        "--isolation",
-        "chroot",
-        "--network",
-        "host",
-        "--tag",
-        tag,
-    ]
-    if CERTIFICATES.exists() and target:
-        command += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
-    for name, value in arguments.items():
-        command += ["--build-arg", f"{name}={value}"]
-    _run_buildah(*command, *(["--target", target] if target else []), str(folder))
+def _forget_old(folder: Path) -> None:
+    for path in folder.glob("*.tar"):
+        if path.stat().st_mtime < time.time() - KEPT_SECONDS:
+            path.unlink(missing_ok=True)
 
 
-def _archive(tag: str) -> Path:
-    """The image as a file, written again only when the image is another one."""
-    answer = _run_buildah("images", "--no-trunc", "--format", "{{.ID}} {{.Size}}", tag)
-    identity, size = answer.split("\n")[0].split(" ", 1)
-    name = tag.rsplit("/", 1)[1].split(":")[0]
-    path = cache() / "images" / f"{name}-{identity.removeprefix('sha256:')[:16]}.tar"
-    if not path.exists():
-        for old in path.parent.glob(f"{name}-*.tar"):
-            old.unlink()
-        partial = path.with_suffix(".partial")
+@dataclass(frozen=True)
+class Builder:
+    """Builds while it holds the lock of the images, which its children inherit."""
+
+    held: builder.Inherited
+
+    def build(self, base: Path, missing: Sequence[tuple[Image, Path]]) -> None:
+        """Write the archives that do not exist yet."""
+        self._make_base()
+        if not base.exists():
+            self._archive(BASE, base)
+        if any(image in PRODUCT or image.target == "moto" for image, _ in missing):
+            self._bud(PACKAGE / "servers", "build", BUILD)
+        for image, path in missing:
+            say(f"building image {image.tag}")
+            self._bud(image.folder, image.target, image.tag)
+            self._archive(image.tag, path)
+
+    def _make_base(self) -> None:
+        """Debian with Python, once per package list: as good as a pinned image, without a registry."""
+        key = hashlib.sha256(repr((SOURCES, PACKAGES, LEAVE_OUT)).encode()).hexdigest()[:16]
+        folder = cache() / "images" / f"base-{key}"
+        if not (folder / "base.tar").exists():
+            say(f"making a Debian {SUITE} base with {PACKAGES} (once; kept in {folder})")
+            self._bootstrap(folder)
+        shutil.copy(PACKAGE / "servers" / "base.Dockerfile", folder / "Dockerfile")
+        self._bud(folder, "", BASE)
+
+    def _bootstrap(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / "partial.tar"
+        excludes = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEAVE_OUT]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", *excludes]
+        command.append("--dpkgopt=path-include=/usr/share/doc/*/copyright")
+        _run([*command, SUITE, str(partial), *SOURCES], self.held)
+        partial.rename(folder / "base.tar")
+
+    def _bud(self, folder: Path, target: str, tag: str) -> None:
+        """With the host's network and the certificates that it trusts; neither becomes part of the image."""
+        command = ["bud", "--quiet", "--layers", "--isolation", "chroot", "--network", "host", "--tag", tag]
+        if CERTIFICATES.exists() and target:
+            command += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
+        if target:
+            command += [*as_options(_arguments()), "--target", target]
+        self._buildah(*command, str(folder))
+
+    def _archive(self, tag: str, path: Path) -> None:
+        partial = path.with_name(f".{path.name}")
         partial.unlink(missing_ok=True)
-        _run_buildah("push", "--quiet", tag, f"docker-archive:{partial}:{tag}")
+        self._buildah("push", "--quiet", tag, f"docker-archive:{partial}:{tag}")
         partial.rename(path)
-    say(f"image {tag}: {size}")
-    return path
+
+    def _buildah(self, *arguments: str) -> str:
+        """With a storage of its own, in a mount namespace of its own, so that no mount outlives it."""
+        images = cache() / "images"
+        with tempfile.TemporaryDirectory(dir=images, prefix=".running-") as running:
+            namespace = ["unshare", "--mount", "--propagation", "private", "--"]
+            storage = ["--root", str(images / "storage"), "--runroot", running]
+            return _run([*namespace, "buildah", *storage, *arguments], self.held)
 
 
-def _run_buildah(*arguments: str) -> str:
-    """With a storage of its own, and in a mount namespace of its own, so that no mount outlives the
-    command."""
-    storage = cache() / "images" / "storage"
-    with tempfile.TemporaryDirectory(dir=cache(), prefix=".buildah-") as running:
-        namespace = ["unshare", "--mount", "--propagation", "private", "--"]
-        return _run([*namespace, "buildah", "--root", str(storage), "--runroot", running, *arguments])
-
-
-def _run(command: list[str]) -> str:
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(command: list[str], held: tuple[int, ...] = ()) -> str:
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, pass_fds=held)
     if answer.returncode != 0:
         said = "\n".join((answer.stdout + answer.stderr).strip().splitlines()[-30:])
         raise Problem(f"`{' '.join(command[:12])} …` failed with exit code {answer.returncode}:\n{said}")

@@ -11,6 +11,7 @@ import ssl
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,9 +65,8 @@ def up(places: Places, shape: Shape) -> None:
             say(f"clearing what an earlier cluster left: {len(left)} things, the first is {left[0]}")
             remains.clear(places)
         started = time.monotonic()
-        _bring_up(places, shape)
-        places.complete.write_text(json.dumps(asdict(shape)))
-        load_images(places, base)
+        _load(_bring_up(places, shape), base)
+        _finish(places, shape)
         say(f"cluster {places.name} is up after {time.monotonic() - started:.1f} s")
 
 
@@ -99,9 +99,18 @@ def nodes(places: Places) -> list[Node]:
 
 def load_images(places: Places, archives: Sequence[Path]) -> None:
     """Put images into every node's store."""
-    for node in nodes(places):
+    _load(nodes(places), archives)
+
+
+def _load(members: Sequence[Node], archives: Sequence[Path]) -> None:
+    """The nodes read at the same time."""
+
+    def load(node: Node) -> None:
         for archive in archives:
             node.import_image(archive)
+
+    with ThreadPoolExecutor(max(1, len(members))) as pool:
+        list(pool.map(load, members))
 
 
 def revive_node(places: Places, number: int) -> None:
@@ -130,7 +139,14 @@ def kubectl(places: Places) -> Kubectl:
     return Kubectl(binaries.program("kubectl"), places.kubeconfig)
 
 
-def _bring_up(places: Places, shape: Shape) -> None:
+def _finish(places: Places, shape: Shape) -> None:
+    """The last act of a bring-up, done wholly or not at all: from now on the cluster counts as up."""
+    partial = places.complete.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(shape)))
+    partial.rename(places.complete)
+
+
+def _bring_up(places: Places, shape: Shape) -> list[Node]:
     started = time.monotonic()
     machine = control(places)
     machine.boot()
@@ -153,6 +169,7 @@ def _bring_up(places: Places, shape: Shape) -> None:
     if members:
         until("DNS answers", lambda: _dns_ready(machine), 30, f"Its log: {machine.log('coredns')}")
         say(f"DNS answering after {time.monotonic() - started:.1f} s")
+    return members
 
 
 def _boot_nodes(places: Places, switch: Machine, authority: Authority, count: int) -> list[Node]:

@@ -141,8 +141,8 @@ class Node:
             "serializeImagePulls": False,
             "imageGCHighThresholdPercent": 100,
             "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
-            "nodeStatusUpdateFrequency": "4s",
-            "nodeLeaseDurationSeconds": 16,
+            "nodeStatusUpdateFrequency": "2s",
+            "nodeLeaseDurationSeconds": 8,
             "volumePluginDir": str(self._file("volume-plugins")),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from tests.cluster import binaries, images, native
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import PACKAGE, Places
 from tests.cluster.problem import Problem, say
-from tests.cluster.target import Provider, Target
+from tests.cluster.target import LABEL, Provider, Target
 
 CRDS = ("nicetasks.nicecommander.dev", "niceworkerpools.nicecommander.dev")
 NATIVE_IMAGES = "localhost/nice-commander"
@@ -93,7 +94,17 @@ def _own() -> Iterator[Target]:
         copy.write_text(_call(program, "config", "view", *one))
         kubectl = Kubectl(Path(program), copy, context)
         _refuse_if_present(kubectl)
-        yield Target(Provider.OWN, kubectl, image_prefix=os.environ.get("NICE_E2E_IMAGES", ""))
+        run = secrets.token_hex(4)
+        try:
+            yield Target(Provider.OWN, kubectl, image_prefix=os.environ.get("NICE_E2E_IMAGES", ""), run=run)
+        finally:
+            _leave_nothing(kubectl, run)
+
+
+def _leave_nothing(kubectl: Kubectl, run: str) -> None:
+    """Whatever became of the suite: what it made goes, and this returns when it is gone."""
+    kubectl("delete", "namespaces", "--selector", f"{LABEL}={run}", "--wait", "--timeout=180s", seconds=200)
+    kubectl("delete", "customresourcedefinitions", *CRDS, "--ignore-not-found", "--wait", seconds=120)
 
 
 def _refuse_if_present(kubectl: Kubectl) -> None:
@@ -125,10 +136,7 @@ def _kind(name: str) -> Iterator[Target]:
     kind, tags = binaries.program("kind"), images.build_with_docker()
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig, config = Path(folder) / "kubeconfig", Path(folder) / "kind.yaml"
-        text = (
-            (PACKAGE / "kind.yaml").read_text().replace("${AUDIT_POLICY}", str(PACKAGE / "audit-policy.yaml"))
-        )
-        config.write_text(text)
+        config.write_text(kind_config())
         common = ["--name", name, "--kubeconfig", str(kubeconfig)]
         try:
             _call(str(kind), "create", "cluster", "--config", str(config), "--wait", "180s", *common)
@@ -137,6 +145,11 @@ def _kind(name: str) -> Iterator[Target]:
             yield Target(Provider.KIND, kubectl, name, NATIVE_IMAGES)
         finally:
             _call(str(kind), "delete", "cluster", *common)
+
+
+def kind_config() -> str:
+    """``kind.yaml`` with the paths of this checkout."""
+    return (PACKAGE / "kind.yaml").read_text().replace("${AUDIT_POLICY}", str(PACKAGE / "audit-policy.yaml"))
 
 
 def _call(*command: str) -> str:

@@ -13,6 +13,8 @@ from tests.cluster.places import Places
 from tests.cluster.problem import Problem
 
 VARIABLE = "NICE_E2E_TARGET"
+LABEL = "nicecommander.dev/e2e"
+"""On every namespace that the suite makes; its value is the run of the suite."""
 
 
 class Provider(StrEnum):
@@ -33,6 +35,8 @@ class Target:
     """The native or kind cluster's name."""
     image_prefix: str = ""
     """What stands before ``operator:test``; empty when the cluster has no images of ours."""
+    run: str = "by-hand"
+    """The value of ``LABEL`` on what this run of the suite makes."""
 
     @property
     def ours(self) -> bool:
@@ -57,6 +61,7 @@ class Target:
             "context": self.kubectl.context,
             "name": self.name,
             "image_prefix": self.image_prefix,
+            "run": self.run,
         }
         return {VARIABLE: json.dumps(said)}
 
@@ -67,4 +72,4 @@ class Target:
             return None
         said = json.loads(environment[VARIABLE])
         kubectl = Kubectl(Path(said["program"]), Path(said["kubeconfig"]), said["context"])
-        return cls(Provider(said["provider"]), kubectl, said["name"], said["image_prefix"])
+        return cls(Provider(said["provider"]), kubectl, said["name"], said["image_prefix"], said["run"])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -16,10 +20,12 @@ from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.run import RunState
 from nice_operator.ports import RunFilter
 from nice_operator.store import SqlStore
-from nice_operator.store.database import ANSWER_WITHIN
-from nice_operator.store.tables import tasks
+from nice_operator.store.database import ANSWER_WITHIN, READERS
+from nice_operator.store.dialect import connect, read_url
+from nice_operator.store.tables import leader, tasks
 from nice_operator.store.tx import Tx
-from tests.support.mariadb import MariaDb, private_mariadb
+from tests.support.mariadb import MariaDb
+from tests.support.servers import private_server
 from tests.support.stores import StoreHarness, TestClock, harness_on, read_spec
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PyMySQL, when refused
@@ -28,10 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 @pytest.fixture(scope="module")
 def server() -> Iterator[MariaDb]:
     """A server of our own to ill-treat."""
-    with (
-        tempfile.TemporaryDirectory(prefix="nice-mariadb-") as directory,
-        private_mariadb(Path(directory)) as made,
-    ):
+    with private_server() as made:
         yield made
 
 
@@ -90,6 +93,7 @@ async def test_a_server_that_turned_read_only_is_left_and_found_again(
     try:
         task = await store.put_task(harness.definition("a"))
         before = await store.database.run_alone(_connection_id)
+        reading = await store.database.read(_reading_id)
         server.execute("SET GLOBAL read_only = 1")
         try:
             with pytest.raises(Unavailable, match="read-only"):
@@ -99,8 +103,88 @@ async def test_a_server_that_turned_read_only_is_left_and_found_again(
 
         assert await store.delete_task(task.id) == task
         assert await store.database.run_alone(_connection_id) != before
+        assert await store.database.read(_reading_id) != reading
     finally:
         await store.close()
+
+
+async def test_a_slow_transaction_costs_no_worker_its_lease(harness: StoreHarness) -> None:
+    await harness.put("a")
+    await harness.submit(await harness.put("b"))
+    worker = await harness.worker()
+    held = await worker.running()
+    slow = asyncio.create_task(harness.store.database.write(_sleep_for_seconds))
+    others = [asyncio.create_task(harness.store.database.read(_sleep_for_seconds)) for _ in range(READERS)]
+    await harness.store.heartbeat(worker.session, [held])  # a connection of its own is made
+
+    began = time.monotonic()
+    for _ in range(5):
+        assert (await harness.store.heartbeat(worker.session, [held])).lost == ()
+    assert time.monotonic() - began < 2
+    assert not slow.done()
+    await asyncio.gather(slow, *others)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 230 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("a file system of a given size can only be mounted by root")
+    with tempfile.TemporaryDirectory(prefix="nice-disk-") as directory:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", directory]
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"a file system of a given size cannot be mounted here: {done.stderr}")
+        try:
+            yield Path(directory)
+        finally:
+            subprocess.run(["umount", directory], check=True)
+
+
+async def test_a_full_disk_is_told_in_time_while_reads_go_on_and_forgotten_when_there_is_room(
+    small_disk: Path,
+) -> None:
+    """A minute: a MariaDB that waits for room looks again once a minute."""
+    server = MariaDb(small_disk)
+    server.install()
+    server.start(f"--log-bin={small_disk}/binlog", "--server-id=1")
+    try:
+        async with harness_on(server.url("full")) as harness:
+            task = await harness.put("a")
+            run = (await harness.submit(task)).run
+            with pytest.raises(OSError, match="No space left"):
+                _fill(small_disk / "fill")
+
+            began = time.monotonic()
+            with pytest.raises(Unavailable):
+                await harness.submit(task)
+            assert time.monotonic() - began < ANSWER_WITHIN + 1
+            assert (await harness.run(run.id)).state is RunState.QUEUED
+            (small_disk / "fill").unlink()
+            assert await _soon(lambda: harness.submit(task), within=100)
+    finally:
+        server.stop()
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(65536))
+
+
+async def test_what_a_frozen_server_of_ours_has_locked_is_free_again_soon(harness: StoreHarness) -> None:
+    life, ttl = uuid4(), timedelta(seconds=10)
+    term = await harness.store.take_lead("a", life, ttl)
+    assert term is not None
+    frozen = connect(read_url(harness.url), writer=True, size=1, clock=harness.clock)
+    with frozen.connect() as connection:  # which then does nothing, as a process that was stopped
+        connection.execute(sa.select(leader).with_for_update())
+        began = time.monotonic()
+
+        assert await _soon(lambda: harness.store.keep_lead(term, life, ttl), within=30)
+        assert time.monotonic() - began < 20
+        connection.invalidate()
+    frozen.dispose()
 
 
 async def test_transactions_that_deadlock_are_tried_again(harness: StoreHarness) -> None:
@@ -185,6 +269,14 @@ async def _soon(call: object, within: float = 20) -> object:
             assert time.monotonic() < deadline, "the database is not used again"
 
 
+def _sleep_for_seconds(tx: Tx) -> None:
+    tx.all(sa.select(sa.func.sleep(4)))
+
+
 def _connection_id(engine: sa.Engine) -> int:
     with engine.connect() as connection:
         return int(connection.execute(sa.text("SELECT CONNECTION_ID()")).scalar_one())
+
+
+def _reading_id(tx: Tx) -> int:
+    return int(tx.all(sa.select(sa.func.connection_id()))[0][0])

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused
+from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, TaskChanged
 from nice_operator.domain.run import Run, RunState
 from nice_operator.domain.task import Task
 from nice_operator.ports import RunFilter, Submitted
@@ -62,6 +62,27 @@ async def test_a_suspended_or_deleted_task_is_not_run(harness: StoreHarness) -> 
         await harness.submit(suspended)
     with pytest.raises(Conflict, match="was deleted"):
         await harness.submit(deleted)
+
+
+async def test_an_exact_request_is_refused_when_the_task_has_another_version(harness: StoreHarness) -> None:
+    known = await harness.put("a")
+    assert (await harness.submit(known, exact=True)).created
+    await harness.put("a", priority=5)
+
+    answers = await asyncio.gather(
+        *(harness.submit(known, exact=True) for _ in range(3)), return_exceptions=True
+    )
+
+    assert [type(answer) for answer in answers] == [TaskChanged] * 3
+    assert (await harness.submit(known)).created
+
+
+async def test_an_exact_request_for_a_deleted_task_says_that_it_changed(harness: StoreHarness) -> None:
+    known = await harness.put("a")
+    await harness.store.delete_task(known.id)
+
+    with pytest.raises(TaskChanged):
+        await harness.submit(known, exact=True)
 
 
 async def test_forbid_refuses_a_request_and_names_the_run_in_the_way(harness: StoreHarness) -> None:

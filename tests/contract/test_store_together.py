@@ -203,3 +203,13 @@ async def test_definitions_told_at_the_same_time_are_answered_each_for_itself(ha
     replaced = await harness.store.get_task_by_id(new.id)
     assert replaced is not None
     assert replaced.deleted_at is not None
+
+
+async def test_large_payloads_at_once_are_all_recorded_beside_a_small_one(harness: StoreHarness) -> None:
+    task = await harness.put("a")
+    large = f'"{"x" * 1_000_000}"'
+    asked = [harness.submit(task, payload=large) for _ in range(20)] + [harness.submit(task, payload="1")]
+
+    made = await asyncio.gather(*asked)
+
+    assert [submitted.created for submitted in made] == [True] * 21

@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 from tests.cluster import native
-from tests.cluster.collect import collect
+from tests.cluster.collect import collect, digest
 from tests.cluster.harm import Harm
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import ROOT, Places
-from tests.cluster.target import Provider, Target
+from tests.cluster.target import LABEL, Provider, Target
+from tests.cluster.waiting import until
 
-FAILURES = ROOT / ".cache" / "e2e"
+GIVEN = Target.from_environment(os.environ)
+FAILURES = ROOT / ".cache" / ("e2e" if GIVEN is None or GIVEN.ours else "e2e-own")
 CRDS = ROOT / "crds"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
@@ -45,16 +47,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
         folder = FAILURES / "".join(c if c.isalnum() else "-" for c in item.name)[:80]
         namespaces = [used[name] for name in ("namespace", "shared_namespace") if name in used]
         collect(target, namespaces, folder)
-        report.sections.append(("the cluster", f"descriptions, events and logs are in {folder}"))
+        where = f"descriptions, events and logs are in {folder}"
+        report.sections.append(("the cluster", f"{where}\n{digest(folder, namespaces)}"))
     return report
 
 
 @pytest.fixture(scope="session")
 def target() -> Target:
     """What ``make e2e`` made or was given; else a native cluster that is up."""
-    given = Target.from_environment(os.environ)
-    if given:
-        return given
+    if GIVEN:
+        return GIVEN
     places = Places.of("nice")
     if not places.complete.exists():
         pytest.exit("tests/e2e needs a cluster: run make e2e, or make cluster first", returncode=4)
@@ -67,31 +69,33 @@ def kubectl(target: Target) -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def crds(target: Target, kubectl: Kubectl) -> Iterator[list[dict[str, Any]]]:
-    """Both definitions, accepted and established. A cluster that is not ours is left without them."""
+def crds(kubectl: Kubectl) -> list[dict[str, Any]]:
+    """Both definitions, accepted and established. The provider takes them from a cluster that is not ours."""
     files = ["-f", str(CRDS / "nicetasks.yaml"), "-f", str(CRDS / "niceworkerpools.yaml")]
     kubectl("apply", "--server-side", *files)
     kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
-    yield json.loads(kubectl("get", *files, "-o", "json"))["items"]
-    if not target.ours:
-        kubectl("delete", "--ignore-not-found", *files)
+    for plural in ("nicetasks", "niceworkerpools"):  # told in kubectl explain a moment later
+        explain = ("explain", plural, "--api-version=nicecommander.dev/v1beta1")
+        until(f"kubectl explain knows {plural}", lambda e=explain: kubectl.attempt(*e).code == 0, 30)
+    found: list[dict[str, Any]] = json.loads(kubectl("get", *files, "-o", "json"))["items"]
+    return found
 
 
 @pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
+def namespace(target: Target, kubectl: Kubectl) -> Iterator[str]:
     """A namespace of its own in which Pod Security ``restricted`` is enforced."""
-    yield from _namespace(kubectl)
+    yield from _namespace(kubectl, target.run)
 
 
 @pytest.fixture(scope="module")
-def shared_namespace(kubectl: Kubectl) -> Iterator[str]:
+def shared_namespace(target: Target, kubectl: Kubectl) -> Iterator[str]:
     """One for all tests of a module."""
-    yield from _namespace(kubectl)
+    yield from _namespace(kubectl, target.run)
 
 
-def _namespace(kubectl: Kubectl) -> Iterator[str]:
+def _namespace(kubectl: Kubectl, run: str) -> Iterator[str]:
     name = f"nice-e2e-{secrets.token_hex(4)}"
-    metadata = {"name": name, "labels": RESTRICTED}
+    metadata = {"name": name, "labels": {**RESTRICTED, LABEL: run}}
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
@@ -105,7 +109,7 @@ def harm(target: Target) -> Harm:
     return Harm(target.places)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def images(target: Target) -> str:
     """What stands before ``operator:test`` in the name of an image."""
     if not target.image_prefix:

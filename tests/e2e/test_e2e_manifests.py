@@ -9,11 +9,10 @@ import pytest
 
 from nice_operator.folder.reading import read_file
 from tests.cluster.kubectl import Answer, Kubectl
+from tests.support.applying import try_all
 from tests.support.manifests import Labelled, labelled_manifests
 
 EVERY = labelled_manifests()
-CLIENT_SIDE_LIMIT = 262_144
-"""kubectl keeps a copy of what was applied in an annotation, which has at most so many bytes."""
 
 
 def _named(manifests: list[Labelled]) -> Any:
@@ -21,19 +20,23 @@ def _named(manifests: list[Labelled]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def home(crds: object, kubectl: Kubectl, shared_namespace: str) -> Iterator[dict[str, str]]:
-    """For each namespace that a manifest names, one that stands for it here; "" is the one without a name."""
-    stand_in = f"{shared_namespace}-team-a"
-    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stand_in}})
-    yield {"": shared_namespace, "team-a": stand_in}
-    kubectl("delete", "namespace", stand_in, "--wait=false")
+def answers(
+    crds: object, kubectl: Kubectl, shared_namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Answer]:
+    """What the server says of each, by name."""
+    folder = tmp_path_factory.mktemp("manifests")
+    texts = {each.name: _of_one_namespace(each, shared_namespace) for each in EVERY}
+    return try_all(kubectl, shared_namespace, texts, folder)
+
+
+def _of_one_namespace(manifest: Labelled, namespace: str) -> str:
+    """The namespace that a manifest names need not exist here; the one of this module stands for it."""
+    return manifest.path.read_text(encoding="utf-8").replace("namespace: team-a", f"namespace: {namespace}")
 
 
 @_named([each for each in EVERY if each.verdict != "refused"])
-def test_what_the_label_accepts_the_server_accepts(
-    manifest: Labelled, home: dict[str, str], kubectl: Kubectl
-) -> None:
-    answer = _apply(manifest, home, kubectl)
+def test_what_the_label_accepts_the_server_accepts(manifest: Labelled, answers: dict[str, Answer]) -> None:
+    answer = answers[manifest.name]
 
     assert answer.code == 0, answer.errors
     assert not read_file(manifest.path, manifest.path.name).broken
@@ -41,9 +44,9 @@ def test_what_the_label_accepts_the_server_accepts(
 
 @_named([each for each in EVERY if each.verdict == "refused"])
 def test_what_the_label_refuses_the_server_refuses_in_words_for_people(
-    manifest: Labelled, home: dict[str, str], crds: list[dict[str, Any]], kubectl: Kubectl
+    manifest: Labelled, answers: dict[str, Answer], crds: list[dict[str, Any]]
 ) -> None:
-    answer = _apply(manifest, home, kubectl)
+    answer = answers[manifest.name]
 
     assert answer.code != 0, answer.output
     assert _speaks(manifest, answer.errors, crds[0]), answer.errors
@@ -66,13 +69,3 @@ def _messages(part: Any) -> Iterator[str]:
         yield from (rule["message"] for rule in part.get("x-kubernetes-validations", ()))
     for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
         yield from _messages(inner)
-
-
-def _apply(manifest: Labelled, home: dict[str, str], kubectl: Kubectl) -> Answer:
-    text = manifest.path.read_text(encoding="utf-8").replace(
-        "namespace: team-a", f"namespace: {home['team-a']}"
-    )
-    where = [] if "\n  namespace: " in text else ["--namespace", home[""]]
-    server_side = ["--server-side"] if len(text) > CLIENT_SIDE_LIMIT else []
-    strictly = ["--dry-run=server", "--validate=strict", *server_side]
-    return kubectl.attempt("apply", *strictly, *where, "-f", "-", text=text)

@@ -1,9 +1,11 @@
-"""A scripted operator: the other end of a real worker process, over a real WebSocket on a Unix socket."""
+"""A scripted operator: the other end of a real worker process, over a real WebSocket on a Unix socket or
+TCP."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +70,7 @@ class Behaviour:
     ack_logs: bool = True
     ack_heartbeats: bool = True
     discard: list[RunRef] = field(default_factory=list)
+    token: str | None = None
 
 
 class FakeOperator:
@@ -79,6 +82,7 @@ class FakeOperator:
         self.runs: dict[str, RunRecord] = {}
         self.received: list[Message] = []
         self.connections = 0
+        self.turned_away: list[str] = []
         self.session: OperatorSession | None = None
         self._socket: web.WebSocketResponse | None = None
         self._changed = asyncio.Condition()
@@ -91,6 +95,14 @@ class FakeOperator:
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.UnixSite(self._runner, self.directory / "operator.sock").start()
+
+    async def listen(self, tls: ssl.SSLContext | None = None, port: int = 0) -> str:
+        """Listen on loopback too; returns the URL for workers."""
+        assert self._runner is not None
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=tls)
+        await site.start()
+        port = self._runner.addresses[-1][1]
+        return f"{'ws' if tls is None else 'wss'}://127.0.0.1:{port}"
 
     async def stop(self) -> None:
         """Go away, as an operator that was killed."""
@@ -175,6 +187,11 @@ class FakeOperator:
     # ------------------------------------------------------------ what it does by itself
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
+        presented = request.headers.get("Authorization", "")
+        if self.behaviour.token is not None and presented != f"Bearer {self.behaviour.token}":
+            self.turned_away.append(presented)
+            await self._tell_tests()
+            raise web.HTTPUnauthorized
         socket = web.WebSocketResponse(max_msg_size=16 * 1024 * 1024, compress=False)
         await socket.prepare(request)
         session = OperatorSession()

@@ -53,12 +53,21 @@ HOST = Host("fake-host", 1_000_000, [0.1, 0.2, 0.3])
 class FakeWorker:
     """One life of a worker (one session id); it may connect again and again."""
 
-    def __init__(self, name: str = "fake", *, slots: int = 4, pool: str = "default", **labels: str) -> None:
+    def __init__(
+        self,
+        name: str = "fake",
+        *,
+        slots: int = 4,
+        pool: str = "default",
+        headers: dict[str, str] | None = None,
+        **labels: str,
+    ) -> None:
         self.name = name
         self.session_id = str(uuid4())
         self.slots = slots
         self.pool = pool
         self.labels = labels
+        self.headers = headers
         self.session = WorkerSession()
         self.closed: tuple[int, str] | None = None
         self.received: list[FromOperator] = []
@@ -97,7 +106,7 @@ class FakeWorker:
     async def dial(self, client: ClientSession, url: str, resume: tuple[ResumedRun, ...] = ()) -> Welcome:
         """Connect (again) over a WebSocket."""
         hello = self._begin(resume)
-        socket = await client.ws_connect(url, max_msg_size=0)
+        socket = await client.ws_connect(url, max_msg_size=0, headers=self.headers)
         self._transmit = lambda message: socket.send_str(CODEC.encode(message))
         self._hang_up = socket.close
         self._spawn(self._read(socket))

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.domain.ids import SessionId
@@ -20,11 +20,12 @@ from nice_operator.engine.settings import EngineSettings
 from nice_operator.lease.local import LocalWakeups
 from nice_operator.resources import read_definition, spec_from_manifest
 from nice_operator.store.sql_store import SqlStore
-from nice_operator.web.app import RUNNER_OPTIONS, make_app
+from nice_operator.web.app import make_app
 from nice_operator.web.definitions import BrokenFile
 from nice_operator.web.options import WebOptions
 from nice_protocol.messages import Assign
 from tests.fakes.worker import FakeWorker, finish_of
+from tests.support.serving import serving
 
 ECHO = {"python": {"source": "def run(payload):\n    return payload\n"}}
 
@@ -104,15 +105,19 @@ Serve = Callable[..., Awaitable[ApiServer]]
 
 @asynccontextmanager
 async def api_server(
-    data: Path, options: WebOptions | None = None, settings: EngineSettings | None = None
+    data: Path,
+    options: WebOptions | None = None,
+    settings: EngineSettings | None = None,
+    http: dict[str, Any] | None = None,
+    **access: Any,
 ) -> AsyncIterator[ApiServer]:
-    """A running engine on a SQLite file in ``data``, and the server on a free port of the loopback."""
+    """A running engine on a SQLite file in ``data``, and the server on a free port of the loopback.
+    ``http``: options of the HTTP server. ``access``: ``tokens`` and ``gate`` of ``make_app``."""
     store = await SqlStore.open(data / f"{uuid4().hex}.db", read_spec=spec_from_manifest)
     wanted = settings or EngineSettings(lease=None, every_pool=True, poll=0.2)
     engine = Engine(store, store.logs, LocalWakeups(), NobodyKnown(), SystemClock(), wanted)
     files = Files()
-    server = TestServer(make_app(engine, files, options), host="127.0.0.1")
-    await server.start_server(**{k: v for k, v in RUNNER_OPTIONS.items() if k != "access_log"})
+    server = await serving(make_app(engine, files, options, **access), **(http or {}))
     await engine.start()
     client: TestClient[Any, Any] = TestClient(server, auto_decompress=False)
     api = ApiServer(engine, client, files)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pymysql
 
@@ -38,7 +39,7 @@ class MariaDb:
         done = subprocess.run(command, input=script, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, f"mariadbd --bootstrap failed: {done.stderr.decode()[-2000:]}"
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start, and wait until it answers."""
         command = [
             *self._command(),
@@ -47,6 +48,7 @@ class MariaDb:
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
             "--max-connections=200",
+            *options,
         ]
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -82,9 +84,13 @@ class MariaDb:
 
     def execute(self, *statements: str) -> None:
         """Run statements as root."""
-        with pymysql.connect(unix_socket=str(self._socket), user="root", autocommit=True) as connection:
+        with self.connect() as connection:
             for statement in statements:
                 connection.cursor().execute(statement)
+
+    def connect(self) -> pymysql.connections.Connection[Any]:
+        """A connection as root, which ends with its context."""
+        return pymysql.connect(unix_socket=str(self._socket), user="root", autocommit=True)
 
     def url(self, database: str, user: str = "root") -> str:
         """The URL of a database on this server, made if it is not there."""

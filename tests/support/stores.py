@@ -214,7 +214,8 @@ async def open_store(url: str | Path, clock: TestClock) -> SqlStore:
     """A store whose database follows ``clock``: a function on SQLite, SET timestamp on a server."""
     store = await SqlStore.open(url, read_spec=read_spec, clock=clock)
     if store.database.writer.dialect.name != "sqlite":
-        for engine in (store.database.writer, store.database.reader):
+        database, reserve = store.database, store.database.reserve
+        for engine in (database.writer, database.reader, *([reserve.writer] if reserve else [])):
             _follow(engine, clock)
     return store
 

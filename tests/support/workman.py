@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse, TCPConnector, WSMsgType
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.domain.ids import RunId
@@ -23,9 +23,10 @@ from nice_operator.lease.local import LocalWakeups
 from nice_operator.ports import RunFilter
 from nice_operator.resources import read_definition, spec_from_manifest
 from nice_operator.store.sql_store import SqlStore
-from nice_operator.web.app import RUNNER_OPTIONS, make_app
+from nice_operator.web.app import make_app
 from nice_operator.web.options import WebOptions
 from tests.support.engine import Known, MovableClock
+from tests.support.serving import serving
 
 WITHIN = 10.0
 QUICK: dict[str, Any] = {
@@ -148,8 +149,7 @@ async def workman_server(
     wanted = EngineSettings(**(QUICK | settings))
     engine = Engine(store, store.logs, LocalWakeups(), Known(), SystemClock(), wanted)
     options = WebOptions(unknown_name_wait=timedelta(seconds=unknown_name_wait), view_only=wanted.view_only)
-    server = TestServer(make_app(engine, None, options), host="127.0.0.1")
-    await server.start_server(**{k: v for k, v in RUNNER_OPTIONS.items() if k != "access_log"})
+    server = await serving(make_app(engine, None, options))
     await engine.start()
     client: TestClient[Any, Any] = TestClient(server, connector=TCPConnector(limit=0))
     found = WorkmanServer(engine, store, clock, client)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nice_operator.domain.errors import InvalidInput
 from nice_operator.domain.json_members import object_members
+from nice_operator.domain.strict_json import parse_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -44,3 +45,22 @@ def test_what_is_no_object_is_refused(text: str) -> None:
 
 def test_an_empty_object_has_none() -> None:
     assert object_members(" {\n} ") == {}
+
+
+JSON_LIKE = st.text(alphabet='{}[]",:\\ua1e.-+ntrulfs \n\t\x00é', max_size=24)
+
+
+@given(JSON_LIKE.map(lambda text: "{" + text + "}") | VALUES.map(json.dumps) | JSON_LIKE)
+def test_an_object_is_read_exactly_when_it_is_one_by_the_rules_for_every_json(text: str) -> None:
+    try:
+        document = parse_json(text)
+    except InvalidInput:
+        document = None
+
+    try:
+        members = object_members(text)
+    except InvalidInput:
+        assert not isinstance(document, dict)
+    else:
+        assert isinstance(document, dict)
+        assert {name: member.value for name, member in members.items()} == document

@@ -1,11 +1,12 @@
-"""Make this checkout ready to run: ``python3 tools/setup [run|dev|test|cluster|lock]``.
+"""Make this checkout ready to run: ``python3 tools/setup [run|dev|test|mysql|cluster|lock]``.
 
 Needs Python ≥ 3.11 and nothing else (no pip, no venv, no package of ours): it finds or fetches uv, then
 lets uv install the locked dependencies into ``.venv``. Says nothing when there is nothing to do.
 
 ``run``: what the product needs. ``dev``: also linters, types and tests. ``test``: also the programs that the
-tests start (a MariaDB server, Chromium, Node). ``cluster``: instead of these, what the test cluster is made
-of. ``lock``: installs nothing, says whether ``uv.lock`` fits the ``pyproject.toml`` files.
+tests start (a MariaDB server, Chromium, Node). ``mysql``: also what fetches a MySQL server. ``cluster``:
+instead of these, what the test cluster is made of. ``lock``: installs nothing, says whether ``uv.lock`` fits
+the ``pyproject.toml`` files.
 """
 
 import sys
@@ -25,7 +26,7 @@ import uv
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LEVELS = ("run", "dev", "test", "cluster", "lock")
+LEVELS = ("run", "dev", "test", "mysql", "cluster", "lock")
 
 
 def prepare(level: str) -> None:
@@ -36,9 +37,11 @@ def prepare(level: str) -> None:
         environment.check_lock(ROOT, tool)
         return
     environment.sync(ROOT, tool, python, development=level != "run")
-    if level == "test":
+    if level in ("test", "mysql"):
         system.install_missing(system.read_needs(HERE / "needs.json"))
         javascript.install(ROOT / "examples" / "workman")
+    if level == "mysql" and not os.environ.get("NICE_TEST_MYSQL_URL"):
+        system.install_missing(system.read_needs(HERE / "needs-mysql.json"))
     if level == "cluster" and not _has_a_cluster():
         system.install_missing(system.read_needs(HERE / "needs-cluster.json"))
 

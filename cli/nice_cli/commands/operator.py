@@ -20,8 +20,14 @@ OPERATOR = "nice_operator"
 @click.command()
 @click.argument("folder", metavar="DIR")
 @click.option("--data", metavar="DIR", help="Where data lie.  [default: ./.nice-commander]")
-@click.option("--host", metavar="NAME", help="Loopback address to listen on.  [default: localhost, or $HOST]")
+@click.option("--host", metavar="NAME", help="Address to listen on.  [default: localhost, or $HOST]")
 @click.option("--port", metavar="N", help="Port to listen on; 0: any free one.  [default: 9999, or $PORT]")
+@click.option(
+    "--tokens",
+    metavar="DIR",
+    help="Ask every caller for a token: a file per client, its name the client's, its content the token.  "
+    "[env var: NICE_TOKEN_DIR; default: nobody is asked, and only loopback is listened on]",
+)
 @click.option("--no-sync", is_flag=True, help="Use the stored definitions; do not read DIR.")
 @click.option("--view-only", is_flag=True, help="Show everything, start and stop nothing.")
 @click.option("--log-to-stdout", is_flag=True, help="Copy the tasks' log lines to standard output.")

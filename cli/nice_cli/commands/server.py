@@ -26,6 +26,9 @@ def workers(target: Target) -> None:
     """List the workers that are connected."""
     found = target.api.workers()
     show_list(found, COLUMNS, lambda worker: worker["name"], target.form)
+    for worker in found if target.form in (Form.TABLE, Form.WIDE) else ():
+        if worker.get("weakness"):
+            note(f"{worker['name']}: {worker['weakness']}")
     if not found and target.form in (Form.TABLE, Form.WIDE):
         note("No worker is connected; runs wait until one is.")
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-
-from aiohttp import web
 
 from nice_operator.bootstrap import sockets
 from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.bootstrap.greeting import greet
 from nice_operator.bootstrap.log_copies import CopiedLogs, Copier
 from nice_operator.bootstrap.parting import part
+from nice_operator.bootstrap.serving import serving
 from nice_operator.bootstrap.stopping import StopRequests
 from nice_operator.engine.service import Engine
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.folder import FolderSource
-from nice_operator.lease.local import LocalWakeups
+from nice_operator.lease.local import LocalLeadership, LocalWakeups
 from nice_operator.local.data_dir import DataDirectory
 from nice_operator.local.liveness import LockLiveness
 from nice_operator.local.locks import OperatorLock
@@ -25,12 +23,11 @@ from nice_operator.local.worker import LocalWorker
 from nice_operator.resources import spec_from_manifest
 from nice_operator.settings import DevSettings
 from nice_operator.store import SqlStore
-from nice_operator.web.app import RUNNER_OPTIONS, make_app
+from nice_operator.web.app import make_app
 from nice_operator.web.definitions import Definitions, NoDefinitions
 from nice_operator.web.options import LOOPBACK_HOSTS, WebOptions
+from nice_operator.web.tokens import Tokens
 from nice_operator.web.worker_link import make_link_app
-
-SHUTDOWN_SECONDS = 2.0
 
 
 async def run_dev(settings: DevSettings) -> int:
@@ -39,14 +36,14 @@ async def run_dev(settings: DevSettings) -> int:
     data = DataDirectory.prepare(settings.data)
     async with AsyncExitStack() as stack:
         stack.enter_context(requests.listening())
+        tokens = None if settings.tokens is None else Tokens(settings.tokens)
         stack.callback(OperatorLock.acquire(data.operator_lock).release)
-        listeners = sockets.listen_on_loopback(settings.host, settings.port)
+        listeners = sockets.listen_on(settings.host, settings.port)
         port = listeners[0].getsockname()[1]
         engine = await stack.enter_async_context(_engine(settings, data))
         definitions = await stack.enter_async_context(_definitions(settings, engine))
-        await stack.enter_async_context(
-            _serving(make_app(engine, definitions, _web_options(settings)), listeners)
-        )
+        app = make_app(engine, definitions, _web_options(settings), tokens=tokens)
+        await stack.enter_async_context(serving(app, listeners))
         worker = await _worker(settings, data, engine, stack)
         tasks = [summary.task for summary in await engine.tasks.list()]
         greet(settings, data, port, tasks, definitions.broken())
@@ -58,12 +55,18 @@ async def run_dev(settings: DevSettings) -> int:
 def _web_options(settings: DevSettings) -> WebOptions:
     behind = settings.behind
     return WebOptions(
-        hosts=LOOPBACK_HOSTS | behind.hosts,
+        hosts=LOOPBACK_HOSTS | behind.hosts | _own_name(settings.host),
         base_path=behind.base_path,
         view_only=settings.view_only,
         sync=settings.sync and not settings.view_only,
         proxy=behind.proxy,
     )
+
+
+def _own_name(host: str) -> frozenset[str]:
+    """The address itself, which no foreign name can lead to by rebinding; "all addresses" is none."""
+    wildcard = host in ("0.0.0.0", "::")  # noqa: S104  compared with, not listened on
+    return frozenset() if wildcard else frozenset({f"[{host}]" if ":" in host else host})
 
 
 @asynccontextmanager
@@ -87,6 +90,7 @@ async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[E
             undeclared_tasks=settings.undeclared_tasks,
             undeclared_timeout=settings.undeclared_timeout,
         ),
+        leadership=LocalLeadership(),
     )
     try:
         await engine.start()
@@ -117,21 +121,9 @@ async def _worker(
 ) -> LocalWorker:
     """The worker link, and the local worker that uses it."""
     link = [sockets.listen_on_path(data.operator_socket)]
-    await stack.enter_async_context(_serving(make_link_app(engine), link))
+    await stack.enter_async_context(serving(make_link_app(engine), link))
     worker = LocalWorker(data, settings.folder)
     if not settings.view_only:
         await worker.start()
         stack.push_async_callback(worker.stop_replacing)
     return worker
-
-
-@asynccontextmanager
-async def _serving(app: web.Application, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, handle_signals=False, **RUNNER_OPTIONS, shutdown_timeout=SHUTDOWN_SECONDS)
-    await runner.setup()
-    try:
-        for listener in listeners:
-            await web.SockSite(runner, listener).start()
-        yield
-    finally:
-        await runner.cleanup()

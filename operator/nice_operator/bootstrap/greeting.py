@@ -8,7 +8,7 @@ from nice_operator.bootstrap.console import say, visible
 from nice_operator.domain.task import Task
 from nice_operator.local.data_dir import DataDirectory
 from nice_operator.ports import BrokenFile
-from nice_operator.settings import DevSettings
+from nice_operator.settings import DevSettings, is_loopback
 from nice_operator.web.behind import Behind
 
 NAMES_SHOWN = 12
@@ -24,13 +24,19 @@ def greet(
         "API": f"POST {url}/task/NAME runs a task; {url}/api/v1/openapi.json describes all calls",
         "tasks": _tasks(settings, tasks),
         "data": str(data.path),
-        "access": "authentication is off, because it listens on loopback only: for people on this machine",
+        "access": _access(settings),
         **_behind(settings.behind),
     }
     modes = _modes(settings)
     say("\n".join(["Nice Commander, dev mode", "", *(f"  {name:<8}{text}" for name, text in rows.items())]))
     say("\n".join([*modes, *(line for file in broken for line in _broken(file)), ""]))
     say("Ctrl-C lets running tasks finish; a second one stops them at once.")
+
+
+def _access(settings: DevSettings) -> str:
+    if settings.tokens is None:
+        return "authentication is off, because it listens on loopback only: for people on this machine"
+    return f"by token: a file per client in {settings.tokens}; a browser asks for it as the password"
 
 
 def _host(host: str) -> str:
@@ -57,6 +63,11 @@ def _tasks(settings: DevSettings, tasks: Sequence[Task]) -> str:
 
 def _modes(settings: DevSettings) -> list[str]:
     lines = []
+    if not is_loopback(settings.host):
+        lines.append(
+            f"  warning: what goes over {settings.host} is not encrypted, tokens included; "
+            "put a server with TLS in front"
+        )
     if not settings.sync:
         lines.append("  --no-sync: the folder is not read; the tasks are those of the last time")
     if settings.view_only:

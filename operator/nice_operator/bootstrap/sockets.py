@@ -1,4 +1,5 @@
-"""Where the dev mode listens: loopback for people, a Unix socket for the local worker."""
+"""Where the dev mode listens: loopback (with tokens: any address) for people, a Unix socket for the local
+worker."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from nice_operator.domain.errors import InvalidInput
 FREE_PORT_TRIES = 20
 
 
-def listen_on_loopback(host: str, port: int) -> list[socket.socket]:
-    """Sockets on every loopback address that ``host`` means, all on one port; ``port`` 0 finds a free one.
+def listen_on(host: str, port: int) -> list[socket.socket]:
+    """Sockets on every address that ``host`` means, all on one port; ``port`` 0 finds a free one.
 
     Raises InvalidInput when the port is taken.
     """

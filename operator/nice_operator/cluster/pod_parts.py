@@ -22,14 +22,12 @@ TOKEN_FOLDER = "/var/run/secrets/nicecommander.dev"  # noqa: S105 - a place
 SOCKET_FOLDER = "/run/nice"
 SOCKET = f"{SOCKET_FOLDER}/zygote.sock"
 CODE_FOLDER = "/nice"
+RUNS_FOLDER = "/nice-runs"
+"""Of the runs' own directories alone, so that each can be closed to the others; /tmp is open to all."""
+
 READY_FILE = "/tmp/ready"  # noqa: S108 - a volume of the supervisor's alone
 SETTLE_SECONDS = 5
 """What is left of the grace when the drain ends: reports of what was stopped go out then."""
-
-_COPY = (
-    "import os, shutil, nice_runner.zygote as found; "
-    f"shutil.copytree(os.path.dirname(found.__file__), '{CODE_FOLDER}/zygote', dirs_exist_ok=True)"
-)
 
 
 def own_volumes() -> list[Json]:
@@ -40,6 +38,7 @@ def own_volumes() -> list[Json]:
         {"name": "nice-socket", "emptyDir": {"sizeLimit": "1Mi"}},
         {"name": "nice-spool", "emptyDir": {"sizeLimit": "1Gi"}},
         {"name": "nice-tmp", "emptyDir": {"sizeLimit": "4Gi"}},
+        {"name": "nice-runs", "emptyDir": {"sizeLimit": "4Gi"}},
         {
             "name": "nice-token",
             # Readable by the supervisor's user alone would need a file owner; the group of the pod's volumes
@@ -70,7 +69,7 @@ def zygote(image: str, pull_policy: str) -> Json:
         "name": ZYGOTE,
         "image": image,
         "imagePullPolicy": pull_policy,
-        "command": ["python3", "-c", _COPY],
+        "command": ["nice-runner", "install-zygote", CODE_FOLDER],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": _closed({"runAsUser": SUPERVISOR_USER}),
         "volumeMounts": [{"name": "nice-code", "mountPath": CODE_FOLDER}],
@@ -124,11 +123,13 @@ def runner(
     if (spec.get("securityContext") or {}).get("runAsUser") is None:
         context.setdefault("runAsUser", RUNNER_USER)
     command = ["python3", "-m", "zygote", "--listen", SOCKET, "--peer-uid", str(SUPERVISOR_USER)]
+    command += ["--scratch", RUNS_FOLDER]
     if pool.preload:
         command += ["--preload", ",".join(pool.preload)]
     own_mounts = [
         {"name": "nice-code", "mountPath": CODE_FOLDER, "readOnly": True},
         {"name": "nice-socket", "mountPath": SOCKET_FOLDER},
+        {"name": "nice-runs", "mountPath": RUNS_FOLDER},
     ]
     if not any(str(mount.get("mountPath", "")).rstrip("/") == "/tmp" for mount in mounts):  # noqa: S108
         own_mounts.append({"name": "nice-tmp", "mountPath": "/tmp"})  # noqa: S108

@@ -2,9 +2,11 @@
 
 NiceError
 ├── InvalidInput      400  what was sent cannot be accepted as it is
+├── Unauthenticated   401  nobody knows who the caller is
 ├── Forbidden         403  the caller may not do this
 ├── NotFound          404  no such task or run
 ├── Conflict          409  the present state forbids it; names the run in the way
+│   └── TaskChanged   409  the task is not any more what the caller knew; look again
 ├── KeyReused         422  an Idempotency-Key came back with a different body
 ├── TooMany           429  a limit is reached; says when to try again
 └── Unavailable       503  a part we need does not answer; trying again is right
@@ -45,6 +47,10 @@ class InvalidInput(NiceError):
         self.problems = problems
 
 
+class Unauthenticated(NiceError):
+    """The caller did not say who it is, or could not prove it."""
+
+
 class Forbidden(NiceError):
     """The caller may not do this."""
 
@@ -64,6 +70,10 @@ class Conflict(NiceError):
         super().__init__(message)
         self.run = run
         self.state = state
+
+
+class TaskChanged(Conflict):
+    """The task was deleted, or has another version than the one that the request was made for."""
 
 
 class KeyReused(NiceError):

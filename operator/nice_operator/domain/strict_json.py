@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -46,6 +47,38 @@ def parse_json(text: str | bytes, *, max_depth: int | None = None, max_bytes: in
     if _ESCAPED_SURROGATE.search(decoded):
         _check_surrogates(value)
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A value inside a text, and where it ends."""
+
+    value: JsonValue
+    end: int
+
+
+class JsonParts:
+    """Values inside of ``text``, each read by the same rules. Raises InvalidInput when the whole is no text
+    or is nested too deeply."""
+
+    def __init__(self, text: str, max_depth: int) -> None:
+        _check_depth(_encoded(text), min(max_depth, DEEPEST))
+        self.text = text
+        self._halves = _ESCAPED_SURROGATE.search(text) is not None
+
+    def read(self, at: int) -> Part | None:
+        """The value that begins at ``at``; None where none does. Raises InvalidInput as ``parse_json`` does
+        for what is no syntax error."""
+        try:
+            value, end = _DECODER.raw_decode(self.text, at)
+        except json.JSONDecodeError:
+            return None
+        return Part(value, end)
+
+    def check(self, value: JsonValue) -> None:
+        """Raise InvalidInput when it holds half of a surrogate pair."""
+        if self._halves:
+            _check_surrogates(value)
 
 
 def dump_json(value: JsonValue) -> str:

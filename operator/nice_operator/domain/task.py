@@ -15,6 +15,8 @@ EXTERNAL_WORKERS = "external"
 """What the workers of external tasks have in the place of a pool."""
 UNDECLARED = "undeclared"
 """The origin of a task that no source declared: a worker registered its name, or somebody scheduled it."""
+KUBERNETES = "kubernetes"
+"""The origin of a task that a NiceTask object of a cluster declares."""
 POOL_QUEUE = "pool:"
 
 

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.ids import RunId
+from nice_operator.domain.run import Outcome
 from nice_operator.domain.task import UnhandledErrors
 from nice_operator.engine import wire
 from nice_operator.engine.holdings import Holding, Holdings
@@ -49,6 +50,7 @@ T = TypeVar("T")
 
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
+LARGE_RESULT = 16 * 1024
 MAX_AT_ONCE = 256
 """Reports of one connection carried out at a time; the next one waits, and with it the socket."""
 
@@ -244,7 +246,7 @@ class WorkerConnection:
             self.holdings.drop([held])
 
     async def _finish(self, held: HeldRun, holding: Holding | None, message: Finish) -> None:
-        outcome = await self._reports.explained(self.worker, wire.outcome(message))
+        outcome = await self._reports.explained(self.worker, await _outcome(message))
         verdict = await self._lasting(lambda: self._reports.finish(held, holding, outcome))
         self.holdings.drop([held])
         self.send(Finished(message.run, message.epoch, message.outcome, verdict))
@@ -290,3 +292,10 @@ class WorkerConnection:
                 _log.warning("a report of worker %s has to wait: %s", self.worker.worker, error)
             await self._clock.sleep(pause)
             pause = min(pause * 2, 2.0)
+
+
+async def _outcome(message: Finish) -> Outcome:
+    """A large result is checked in a thread: everybody waits for this loop."""
+    if len(message.result or "") < LARGE_RESULT:
+        return wire.outcome(message)
+    return await asyncio.to_thread(wire.outcome, message)

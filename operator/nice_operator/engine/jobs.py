@@ -16,6 +16,9 @@ from nice_operator.engine.tasks import TaskService
 from nice_operator.engine.undeclared import Undeclared
 from nice_operator.ports import Clock, Store, Wakeups
 
+MOST_KNOWN = 20_000
+"""Names whose tasks are remembered: twice the tasks that one server is built for."""
+
 
 class JobService:
     """For the doors of the job API. Errors are those of ``domain.errors``."""
@@ -37,6 +40,7 @@ class JobService:
         self._wakeups = wakeups
         self._clock = clock
         self._settings = settings
+        self._remembered: dict[tuple[str, str], Task] = {}
 
     async def names(self, namespace: str) -> Sequence[str]:
         """The names that can be processed now: what pools run, in the order it was first seen, then what
@@ -63,10 +67,27 @@ class JobService:
 
     async def known(self, namespace: str, name: str) -> Task | None:
         """The task of that name, if there is one now. One that was deleted while a worker serves it comes
-        back with the next request."""
+        back with the next request. It may be the one that was found earlier: requests for it are ``exact``,
+        and after TaskChanged ``forget`` it."""
+        found = self._remembered.get((namespace, name))
+        return found or await self._look_up(namespace, name)
+
+    def forget(self, task: Task) -> None:
+        """The task changed: it is looked up when somebody asks for it again."""
+        if task.spec is not None:
+            self._remembered.pop((task.namespace, task.spec.task_name), None)
+
+    async def _look_up(self, namespace: str, name: str) -> Task | None:
         if self._external.serves(namespace, name):
-            return await self._undeclared.ensure(namespace, name)
-        return await self._tasks.known_as(namespace, name)
+            task = await self._undeclared.ensure(namespace, name)
+        else:
+            task = await self._tasks.known_as(namespace, name)
+        # A taskName is one living task's, for as long as its version lasts; a metadata.name gives way to it.
+        if task is not None and task.spec is not None and task.spec.task_name == name:
+            if len(self._remembered) >= MOST_KNOWN:
+                self._remembered.clear()
+            self._remembered[namespace, name] = task
+        return task
 
     async def task_for_later(self, namespace: str, name: str) -> Task:
         """The task of that name, made at once where that is allowed: its worker may come later. Raises

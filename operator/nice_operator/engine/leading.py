@@ -37,11 +37,17 @@ class Leading:
     name = "leading"
 
     def __init__(
-        self, leadership: Leadership, duties: Sequence[Duty], wakeups: Wakeups, clock: Clock
+        self,
+        leadership: Leadership,
+        duties: Sequence[Duty],
+        wakeups: Wakeups,
+        clock: Clock,
+        end_within: float = END_WITHIN,
     ) -> None:
         self._leadership = leadership
         self._wakeups = wakeups
         self._clock = clock
+        self._end_within = end_within
         self._performances = [Performance(duty, clock) for duty in duties]
         self._term: Term | None = None
 
@@ -49,6 +55,10 @@ class Leading:
     def term(self) -> Term | None:
         """The present term, while this replica leads."""
         return self._term
+
+    def take_on(self, duties: Sequence[Duty]) -> None:
+        """Further duties, before the first term."""
+        self._performances += [Performance(duty, self._clock) for duty in duties]
 
     def duties(self) -> Sequence[Health]:
         """How each duty does; running only here while this replica leads."""
@@ -113,28 +123,28 @@ class Leading:
 
     async def _end(self, term: Term) -> None:
         """Let nobody else begin before what we began has ended; the lease's end is the only exception."""
-        tasks = [performance.task for performance in self._performances if performance.task is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=END_WITHIN)
-        late = [task.get_name() for task in tasks if not task.done()]
+        late = await self._end_duties()
         if late:
-            _log.error("term %d is over, but %s does not end", term.number, ", ".join(late))
+            _log.error("term %d is over, but %s does not end", term.number, late)
             return
         await self._leadership.leave(term)
         self._wakeups.publish(topics.LEADER)
 
     async def _ended(self) -> None:
         """Whoever has not ended yet what an earlier term began must not begin it again."""
-        late = [performance.task for performance in self._performances if performance.task is not None]
-        for task in late:
-            task.cancel()
+        late = await self._end_duties()
         if late:
-            _, pending = await asyncio.wait(late, timeout=END_WITHIN)
-            names = ", ".join(task.get_name() for task in pending)
-            if names:
-                raise Unavailable(f"{names} of an earlier term has not ended, so no new one is begun")
+            raise Unavailable(f"{late} of an earlier term has not ended, so no new one is begun")
+
+    async def _end_duties(self) -> str:
+        """The names of those that do not end in time. Asked more than once: see ``loops.Loop.stop``."""
+        deadline = self._clock.monotonic() + self._end_within
+        pending = {one.task for one in self._performances if one.task is not None}
+        while pending and (left := deadline - self._clock.monotonic()) > 0:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=min(left, 1.0))
+        return ", ".join(sorted(task.get_name() for task in pending))
 
 
 async def _uninterrupted(work: Awaitable[None]) -> None:

@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
+HUNG_AFTER = 180.0
+"""Seconds without a round. The slowest loop has one a minute, and every call of the database is bounded."""
 
 
 class Service(Protocol):
@@ -43,6 +45,11 @@ class Health:
     failures: int
     last_error: str
     silent_for: float
+
+    @property
+    def hung(self) -> bool:
+        """Whether it waits for something that has long been overdue: no failure, and no round either."""
+        return self.running and not self.failures and self.silent_for > HUNG_AFTER
 
 
 class Loop:

@@ -9,6 +9,7 @@ from nice_operator.domain.ids import SessionId
 from nice_operator.domain.retry import Ended, Fate, decide
 from nice_operator.domain.run import Attempt, HostFacts, Outcome, Run
 from nice_operator.engine import topics, wire
+from nice_operator.engine.endings import Endings
 from nice_operator.engine.holdings import Holding
 from nice_operator.ports import (
     FinishDecision,
@@ -40,11 +41,13 @@ class Reports:
         logs: LogStore,
         wakeups: Wakeups,
         random: Callable[[], float],
+        endings: Endings,
         obituaries: Obituaries | None = None,
     ) -> None:
         self._store = store
         self._logs = logs
         self._wakeups = wakeups
+        self._endings = endings
         self._random = random
         self._obituaries = obituaries
 
@@ -70,7 +73,10 @@ class Reports:
         told = _with_type(fate.outcome)
         decision = FinishDecision(held, told, fate.state, fate.retry_after, fate.counted)
         verdict = await self._store.finish(decision)
-        self._changed(held, final=fate.state.final)
+        if verdict is FinishVerdict.ACCEPTED and fate.state.final:
+            self._endings.tell(held.id, fate.state, told)
+        frees = holding is None or not fate.state.final or holding.claimed.spec.concurrency.bounded
+        self._changed(held, final=fate.state.final, frees=frees)
         return verdict
 
     def _fate(self, holding: Holding | None, outcome: Outcome) -> Fate:
@@ -82,7 +88,7 @@ class Reports:
     async def release(self, held: HeldRun) -> None:
         """Back to the queue: it never started."""
         await self._store.release(held)
-        self._changed(held, final=False)
+        self._changed(held, final=False, frees=True)
 
     async def heartbeat(self, session: SessionId, runs: Sequence[HeldRun]) -> HeartbeatReply:
         """Renew the leases of these runs."""
@@ -102,10 +108,13 @@ class Reports:
         own = (a.number for a in attempts if a.epoch == held.epoch and a.session == held.session)
         return next(own, None)
 
-    def _changed(self, held: HeldRun, *, final: bool) -> None:
+    def _changed(self, held: HeldRun, *, final: bool, frees: bool) -> None:
+        """``frees``: something may be claimable now, this run again or one that waited behind it."""
         if final:
             self._wakeups.publish(topics.end(held.id))
-        self._wakeups.publish(topics.run(held.id), topics.QUEUE, topics.RUNS, topics.TASKS)
+        if frees:
+            self._wakeups.publish(topics.QUEUE)
+        self._wakeups.publish(topics.run(held.id), topics.RUNS, topics.TASKS)
 
 
 def _with_type(outcome: Outcome) -> Outcome:

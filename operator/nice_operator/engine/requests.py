@@ -24,7 +24,8 @@ class RunRequest:
     """Somebody wants ``task`` to run. ``payload`` is JSON text (None: the task's default);
     ``available_at`` in the future schedules it; ``scheduled``: it is a job for that time, which has an id to
     take it back by and tells its worker when it was meant to be. ``names_payload``: a worker outside is told
-    the payload even when it is the task's own null (over HTTP the key ``options`` is never missing)."""
+    the payload even when it is the task's own null (over HTTP the key ``options`` is never missing).
+    ``exact``: not if ``task`` has changed meanwhile."""
 
     task: Task
     payload: str | None
@@ -33,6 +34,7 @@ class RunRequest:
     available_at: datetime | None = None
     scheduled: bool = False
     names_payload: bool = False
+    exact: bool = False
 
 
 def new_run(request: RunRequest) -> NewRun:
@@ -43,7 +45,14 @@ def new_run(request: RunRequest) -> NewRun:
     key = f"{kind}{run_id if request.idempotency_key is None else _short(request.idempotency_key)}"
     given = request.names_payload or request.payload is not None
     return NewRun(
-        run_id, request.task, key, payload, request.requester, request.available_at, payload_given=given
+        run_id,
+        request.task,
+        key,
+        payload,
+        request.requester,
+        request.available_at,
+        payload_given=given,
+        exact=request.exact,
     )
 
 

@@ -10,6 +10,7 @@ from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Attempt, JsonObject, Requester, Run
 from nice_operator.domain.task import ConcurrencyPolicy, Task
 from nice_operator.engine import topics
+from nice_operator.engine.endings import Endings, RunEnd, end_of
 from nice_operator.engine.requests import RunRequest, new_run, rerun_of
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.engine.workforce import Workforce
@@ -25,13 +26,20 @@ class RunService:
     """What every door calls for runs. Errors are those of ``domain.errors``."""
 
     def __init__(
-        self, store: Store, hub: Workforce, wakeups: Wakeups, clock: Clock, settings: EngineSettings
+        self,
+        store: Store,
+        hub: Workforce,
+        wakeups: Wakeups,
+        clock: Clock,
+        settings: EngineSettings,
+        endings: Endings,
     ) -> None:
         self._store = store
         self._hub = hub
         self._wakeups = wakeups
         self._clock = clock
         self._settings = settings
+        self._endings = endings
         self._draining = False
 
     def refuse_new(self) -> None:
@@ -62,6 +70,7 @@ class RunService:
         return task
 
     async def _submit(self, new: NewRun) -> Submitted:
+        self._wakeups.publish(topics.COMING)
         submitted = await self._store.submit(new)
         if submitted.created:
             run = topics.run(submitted.run.id)
@@ -104,6 +113,23 @@ class RunService:
                 if run.state.final or left <= 0:
                     return run
                 await ended.wait(left)
+
+    async def end(self, run: Run, timeout: float) -> RunEnd:
+        """How ``run``, as it was when just submitted, ends; or how it stands after ``timeout`` seconds. Where
+        this server records the end nothing is asked of the database. Raises NotFound."""
+        if run.state.final:
+            return end_of(run)
+        deadline = self._clock.monotonic() + timeout
+        with self._endings.expected(run.id) as told:
+            async with self._wakeups.subscribe(topics.end(run.id)) as ended:
+                while True:
+                    left = min(self._settings.poll, deadline - self._clock.monotonic())
+                    await ended.wait(max(left, 0.0))
+                    if told.end is not None:
+                        return told.end
+                    run = await self.get(run.id)
+                    if run.state.final or self._clock.monotonic() >= deadline:
+                        return end_of(run)
 
     async def cancel(self, run_id: RunId, requester: Requester) -> CancelResult:
         """Stop it: at once when it waits, else its worker is told at once. Cancelling twice is the same.

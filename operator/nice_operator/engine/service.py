@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from nice_operator.engine.dispatcher import Dispatcher
+from nice_operator.engine.endings import Endings
 from nice_operator.engine.external.dispatcher import ExternalDispatcher
 from nice_operator.engine.external.hub import ExternalHub
 from nice_operator.engine.external.keeper import ExternalKeeper
@@ -68,21 +69,22 @@ class Engine:
         self.wakeups = wakeups
         self.clock = clock
         writing = asyncio.Lock()
-        reports = Reports(store, logs, wakeups, jitter, obituaries)
+        endings = Endings()
+        reports = Reports(store, logs, wakeups, jitter, endings, obituaries)
         self.workers = WorkerHub(store, reports, wakeups, clock, settings)
         self.external = ExternalHub(store, reports, wakeups, clock, settings)
         self.workforce = Workforce(self.workers, self.external, store, wakeups)
         self.roster = Roster(store, self.workforce.here, wakeups, clock, settings.replica)
         self.pools = PoolRegistry(settings.release_namespace)
         self.tasks = TaskService(store, self.workforce, wakeups, settings, writing, self.pools)
-        self.runs = RunService(store, self.workforce, wakeups, clock, settings)
+        self.runs = RunService(store, self.workforce, wakeups, clock, settings, endings)
         undeclared = Undeclared(store, self.tasks, settings)
         self.jobs = JobService(store, self.tasks, self.external, undeclared, wakeups, clock, settings)
         self.logs = LogService(store, logs, wakeups, settings)
         giving: list[Service] = [
             Scheduler(store, self.workforce, wakeups, settings, writing),
             Dispatcher(store, self.workers, reports, wakeups, settings),
-            ExternalDispatcher(store, self.external, wakeups, settings),
+            ExternalDispatcher(store, self.external, wakeups, clock, settings),
         ]
         janitor = Janitor(store, logs, clock, settings)
         self.leading = None if leadership is None else Leading(leadership, (janitor, *duties), wakeups, clock)
@@ -101,6 +103,12 @@ class Engine:
         self.workforce.elsewhere = self.roster.elsewhere
         self.external.elsewhere = self.roster.names
         return self.roster
+
+    def take_on(self, services: Sequence[Service] = (), duties: Sequence[Duty] = ()) -> None:
+        """What the edges bring: services of every replica, duties of the one that leads. Before the start."""
+        self._tidying += [Loop(service, self.clock) for service in services]
+        if self.leading is not None:
+            self.leading.take_on(duties)
 
     async def start(self) -> None:
         """Begin to fire, to give out work and to tidy up; a server that only shows does none of it."""

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
+from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, NiceError, NotFound
 from nice_operator.domain.ids import RunId, uuid7
 from nice_operator.domain.run import ACTIVE_STATES, Requester, Run, Trigger
 from nice_operator.domain.schedule import Fire, Timetable
@@ -21,7 +21,7 @@ from nice_operator.engine.pools import PoolRegistry
 from nice_operator.engine.requests import annotation_key, checked_payload
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.engine.workforce import Workforce
-from nice_operator.ports import NewRun, RunFilter, Store, Wakeups
+from nice_operator.ports import NewRun, PutTask, RunFilter, Store, Wakeups
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +77,43 @@ class TaskService:
         self._first_met.discard(task.uid)
         return task
 
+    async def put_many(self, definitions: Sequence[TaskDefinition]) -> Sequence[Task | NiceError]:
+        """``put`` for definitions of different tasks, decided and written together: for each its task, or
+        what refuses it. Raises Unavailable when nothing was done."""
+        async with self._writing:
+            names = {(definition.namespace, definition.name) for definition in definitions}
+            known = {(task.namespace, task.name): task for task in await self._store.tasks_named(names)}
+            now = await self._store.now()
+            puts = [plan_put(each, known.get((each.namespace, each.name)), now) for each in definitions]
+            answers = await asyncio.gather(*map(self._put_or_refuse, puts))
+        self._wakeups.publish(topics.DUE, topics.TASKS)
+        before = {task.id for task in known.values()}
+        asking = [
+            self._answer_annotation(definition, answer, first_met=answer.id not in before)
+            if isinstance(answer, Task) and asked(definition)
+            else _itself(answer)
+            for definition, answer in zip(definitions, answers, strict=True)
+        ]
+        return await asyncio.gather(*asking)
+
+    async def _put_or_refuse(self, put: PutTask) -> Task | NiceError:
+        try:
+            return await self._store.put_task(put)
+        except NiceError as error:
+            return error
+
+    async def _answer_annotation(
+        self, definition: TaskDefinition, task: Task, *, first_met: bool
+    ) -> Task | NiceError:
+        if first_met:
+            self._first_met.add(task.uid)
+        try:
+            await self._run_if_asked(definition, task)
+        except NiceError as error:
+            return error
+        self._first_met.discard(task.uid)
+        return task
+
     async def put_new(self, definition: TaskDefinition) -> Task | None:
         """Record a task that nobody declared, unless another one has its name: then nothing, and None."""
         async with self._writing:
@@ -87,10 +124,11 @@ class TaskService:
         self._wakeups.publish(topics.DUE, topics.TASKS)
         return task
 
-    async def delete(self, namespace: str, name: str) -> Task | None:
-        """Forget a task: its queued runs are cancelled, its running ones told to stop, its history kept."""
+    async def delete(self, namespace: str, name: str, *, uid: str | None = None) -> Task | None:
+        """Forget a task: its queued runs are cancelled, its running ones told to stop, its history kept.
+        With ``uid``, only if it is still that one and not another of the same name."""
         known = await self._store.get_task(namespace, name)
-        if known is None:
+        if known is None or uid not in (None, known.uid):
             return None
         async with self._writing:
             deleted = await self._store.delete_task(known.id)
@@ -155,6 +193,10 @@ class TaskService:
         active = await self._store.active_counts(namespace)
         return [TaskSummary(task, last_runs.get(task.id, ()), active.get(task.id, 0)) for task in tasks]
 
+    async def all(self) -> Sequence[Task]:
+        """Every living task, without its runs."""
+        return await self._store.list_tasks()
+
     async def summary(self, task: Task) -> TaskSummary:
         """One task with its newest runs."""
         last_runs = await self._store.last_runs([task.id], LAST_RUNS)
@@ -181,6 +223,10 @@ class TaskService:
     def _pools_for(self, task: Task) -> Pools:
         trouble = self._pools.trouble(task.namespace, task.spec.queue) if task.spec else ""
         return Pools(self._settings.every_pool, self._settings.release_namespace, trouble)
+
+
+async def _itself(answer: Task | NiceError) -> Task | NiceError:
+    return answer
 
 
 def _following(table: Timetable, first: Fire, count: int) -> Iterable[Fire]:

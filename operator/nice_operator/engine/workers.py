@@ -17,7 +17,7 @@ from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.reports import Reports
 from nice_operator.engine.resume import Comparison, compare, forgotten_outcome
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.ports import Clock, Store, Wakeups
+from nice_operator.ports import Clock, Store, Wakeups, WorkerIdentity
 from nice_protocol.errors import Code, ProtocolError
 from nice_protocol.messages import Hello, Welcome
 from nice_protocol.session import OperatorSession
@@ -56,6 +56,7 @@ class WorkerInfo:
     refusals: Mapping[TaskVersion, str] = field(default_factory=dict)
     queues: frozenset[str] = frozenset()
     replica: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class WorkerHub:
@@ -75,14 +76,18 @@ class WorkerHub:
 
     # ------------------------------------------------------------ connections
 
-    async def connect(self, hello: Hello, channel: Channel) -> WorkerConnection:
-        """Take a worker in; it has been sent ``welcome`` when this returns.
+    async def connect(
+        self, hello: Hello, channel: Channel, identity: WorkerIdentity | None = None
+    ) -> WorkerConnection:
+        """Take a worker in; it has been sent ``welcome`` when this returns. ``identity`` is who it is known
+        to be (None: nobody was asked), and then it cannot say that it is another.
 
         Raises ProtocolError when the hello cannot be accepted, and Unavailable when the database does not
         answer: close the socket then, the worker comes again.
         """
         session = OperatorSession()
         hello = session.receive(hello)  # type: ignore[assignment]
+        _check_identity(hello, identity)
         version = negotiate(hello.versions)
         async with self._connecting:
             return await self._admit(hello, version, session, channel)
@@ -234,6 +239,22 @@ class WorkerHub:
         self._connections.clear()
 
 
+def _check_identity(hello: Hello, identity: WorkerIdentity | None) -> None:
+    """Raises ProtocolError for a hello that names another pool or worker than the token proves."""
+    if identity is None:
+        return
+    for what, said, proven in (
+        ("pool", hello.pool, identity.pool),
+        ("worker", hello.worker, identity.worker),
+    ):
+        if proven and said != proven:
+            raise ProtocolError(
+                Code.NOT_ADMITTED,
+                f"the token is for the {what} {proven}, but hello says {said[:253]!r}; name the token's own",
+                hello.type,
+            )
+
+
 def _info(connection: WorkerConnection) -> WorkerInfo:
     runs = (holding.claimed.run for holding in connection.holdings)
     worker = connection.worker
@@ -248,4 +269,5 @@ def _info(connection: WorkerConnection) -> WorkerInfo:
         connected_at=connection.connected_at,
         runs=tuple(WorkerRun(run.id, run.namespace, run.task, run.attempt) for run in runs),
         refusals=connection.refusals,
+        facts=dict(worker.facts),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 
 from nice_operator.ports import Term
 
@@ -49,23 +49,17 @@ class LocalWakeups:
 
     def subscribe(self, *topics: str) -> AbstractAsyncContextManager[LocalSubscription]:
         """Listen until the context ends."""
-        return self._subscribed(topics)
+        return _Listening(self, topics)
 
-    @asynccontextmanager
-    async def _subscribed(self, topics: tuple[str, ...]) -> AsyncIterator[LocalSubscription]:
-        subscription = LocalSubscription()
-        with self._listed(subscription, topics):
-            yield subscription
-
-    @contextmanager
-    def _listed(self, subscription: LocalSubscription, topics: tuple[str, ...]) -> Iterator[None]:
+    def list_(self, subscription: LocalSubscription, topics: Sequence[str]) -> None:
+        """From now on these topics wake the subscription."""
         for topic in topics:
             self._topics.setdefault(topic, set()).add(subscription)
-        try:
-            yield
-        finally:
-            for topic in topics:
-                self._unlist(subscription, topic)
+
+    def unlist(self, subscription: LocalSubscription, topics: Sequence[str]) -> None:
+        """And from now on they do not."""
+        for topic in topics:
+            self._unlist(subscription, topic)
 
     def _unlist(self, subscription: LocalSubscription, topic: str) -> None:
         listeners = self._topics.get(topic, set())
@@ -94,3 +88,21 @@ class LocalLeadership:
 
     async def leave(self, term: Term) -> None:
         """Nobody waits for it."""
+
+
+class _Listening(AbstractAsyncContextManager[LocalSubscription]):
+    """One subscription's time. A class, because every waiting caller has one and generators cost more."""
+
+    __slots__ = ("_subscription", "_topics", "_wakeups")
+
+    def __init__(self, wakeups: LocalWakeups, topics: Sequence[str]) -> None:
+        self._wakeups = wakeups
+        self._topics = topics
+        self._subscription = LocalSubscription()
+
+    async def __aenter__(self) -> LocalSubscription:
+        self._wakeups.list_(self._subscription, self._topics)
+        return self._subscription
+
+    async def __aexit__(self, *_: object) -> None:
+        self._wakeups.unlist(self._subscription, self._topics)

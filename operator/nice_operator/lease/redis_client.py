@@ -38,6 +38,7 @@ class RedisLink:
         self._place = place
         self._client: Redis | None = None
         self._sentinel: Sentinel | None = None
+        self._closed = False
 
     async def call(self, command: Callable[[Redis], Awaitable[T]]) -> T:
         """Run a command. Raises Unavailable when Redis does not answer, or answers with an error."""
@@ -47,16 +48,22 @@ class RedisLink:
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Redis]:
         """The client; after a failure inside it is thrown away, and the failure is ours."""
+        if self._closed:
+            raise Unavailable("redis is not asked any more: this link is closed")
         try:
             yield self._current()
         except (RedisError, OSError, TimeoutError) as error:
-            await self.close()
+            await self._drop()
             raise Unavailable(f"redis does not answer as it should ({_said(error)})") from error
         except InvalidInput as error:
             raise Unavailable(str(error)) from error
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections, for good: a call that comes late opens none."""
+        self._closed = True
+        await self._drop()
+
+    async def _drop(self) -> None:
         client, self._client = self._client, None
         sentinel, self._sentinel = self._sentinel, None
         clients = [client] if client is not None else []
@@ -89,7 +96,6 @@ def _manner(address: RedisAddress) -> dict[str, Any]:
         "socket_timeout": SOCKET_SECONDS,
         "retry": Retry(NoBackoff(), 1),
         "max_connections": FEW,
-        "client_name": "nice-commander",
     }
     if address.tls:
         manner |= {"ssl": True, "ssl_ca_certs": None if address.ca is None else str(address.ca)}

@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 
 from nice_operator.domain.errors import Unavailable
+from nice_operator.lease.ending import end
 from nice_operator.lease.redis_lock import RedisLock
 from nice_operator.ports import Clock, Leadership, Term
 
@@ -55,8 +56,7 @@ class RedisLeadership:
     async def leave(self, term: Term) -> None:
         """The row first: whoever gets the key then finds it free."""
         if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.wait([self._renewing])
+            await end([self._renewing])
         await self._row.leave(term)
         await self._let_go()
 

@@ -15,9 +15,11 @@ from uuid import uuid4
 from redis.asyncio.client import PubSub
 
 from nice_operator.domain.errors import Unavailable
+from nice_operator.lease.ending import end
 from nice_operator.lease.local import LocalSubscription, LocalWakeups
 from nice_operator.lease.redis_client import RedisLink
 from nice_operator.lease.redis_place import RedisPlace
+from nice_operator.ports import LOCAL_TOPICS
 
 _log = logging.getLogger(__name__)
 
@@ -51,13 +53,19 @@ class RedisWakeups:
     def publish(self, *topics: str) -> None:
         """Wake subscribers here now, those elsewhere soon. From the event loop's thread only."""
         self._local.publish(*topics)
-        if self._tasks and len(self._waiting) < MOST_WAITING:
-            self._waiting.update(topics)
+        told = set(topics) - LOCAL_TOPICS
+        if told and self._tasks and len(self._waiting) < MOST_WAITING:
+            self._waiting |= told
             self._filled.set()
 
     def subscribe(self, *topics: str) -> AbstractAsyncContextManager[LocalSubscription]:
         """Listen until the context ends."""
         return self._local.subscribe(*topics)
+
+    @property
+    def backlog(self) -> int:
+        """How many topics wait to go out."""
+        return len(self._waiting)
 
     async def start(self) -> None:
         """Begin to speak and to hear."""
@@ -69,10 +77,7 @@ class RedisWakeups:
     async def stop(self) -> None:
         """End both."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end(tasks)
         await self._mouth.close()
         await self._ear.close()
 
@@ -127,9 +132,9 @@ class RedisWakeups:
                 self._heard(message["data"])
 
     def _heard(self, message: bytes) -> None:
-        sender, *topics = message.split(b"\n")
+        sender, _, topics = message.partition(b"\n")
         if sender != self._own:
-            self._local.publish(*(topic.decode(errors="replace") for topic in topics))
+            self._local.publish(*topics.decode(errors="replace").split("\n"))
 
 
 class _Pauses:

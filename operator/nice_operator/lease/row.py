@@ -22,7 +22,7 @@ class RowLeadership:
         self._store = store
         self._holder = holder
         self._ttl = ttl
-        self._life = life or uuid4()
+        self.life = life or uuid4()
 
     @property
     def ttl(self) -> float:
@@ -31,16 +31,16 @@ class RowLeadership:
 
     async def take(self) -> Term | None:
         """A term, if the last one is over. Raises Unavailable."""
-        return await self._store.take_lead(self._holder, self._life, self._span)
+        return await self._store.take_lead(self._holder, self.life, self._span)
 
     async def keep(self, term: Term) -> bool:
         """Whether it goes on. Raises Unavailable."""
-        return await self._store.keep_lead(term, self._life, self._span)
+        return await self._store.keep_lead(term, self.life, self._span)
 
     async def leave(self, term: Term) -> None:
         """Let somebody else begin now rather than at its end."""
         try:
-            await self._store.leave_lead(term, self._life)
+            await self._store.leave_lead(term, self.life)
         except Unavailable:
             return
 

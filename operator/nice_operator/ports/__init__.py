@@ -11,8 +11,13 @@ from nice_operator.ports.access import (
 )
 from nice_operator.ports.cluster import (
     KubeAccess,
+    ListedTask,
+    ShownTask,
+    TaskObjects,
+    TaskStatuses,
 )
 from nice_operator.ports.coordination import (
+    LOCAL_TOPICS,
     Clock,
     Duty,
     Lead,
@@ -44,6 +49,7 @@ from nice_operator.ports.pools import (
     QueueLoad,
 )
 from nice_operator.ports.runs import (
+    MOST_TAKEN,
     CancelResult,
     Claimed,
     ClaimRequest,
@@ -51,6 +57,7 @@ from nice_operator.ports.runs import (
     FinishVerdict,
     HeartbeatReply,
     HeldRun,
+    Movement,
     NewRun,
     OpenSession,
     Reaped,
@@ -77,6 +84,8 @@ from nice_operator.ports.tasks import (
 )
 
 __all__ = [
+    "LOCAL_TOPICS",
+    "MOST_TAKEN",
     "BrokenFile",
     "CancelResult",
     "ClaimRequest",
@@ -97,9 +106,11 @@ __all__ = [
     "Lead",
     "LeaderStore",
     "Leadership",
+    "ListedTask",
     "Liveness",
     "LogChunk",
     "LogStore",
+    "Movement",
     "NewRun",
     "Obituaries",
     "OpenSession",
@@ -122,10 +133,13 @@ __all__ = [
     "RunQueries",
     "RunStore",
     "SecretStore",
+    "ShownTask",
     "StartVerdict",
     "Store",
     "Submitted",
     "Subscription",
+    "TaskObjects",
+    "TaskStatuses",
     "TaskStore",
     "Term",
     "Wakeups",

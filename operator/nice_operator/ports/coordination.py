@@ -20,6 +20,10 @@ class Subscription(Protocol):
         ...
 
 
+LOCAL_TOPICS = frozenset({"holdings", "coming", "asked"})
+"""Topics that concern one server alone: nothing of them is told to others."""
+
+
 class Wakeups(Protocol):
     """A hint that something changed. Losing one costs time, never correctness: everybody also polls.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -15,13 +15,16 @@ from nice_operator.ports.pools import Holder
 
 NOTHING_TOLD: Mapping[SessionId, str] = {}
 
+MOST_TAKEN = 500
+"""Runs of one queue that ``take`` gives out at once; the next one takes the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """A request for a run. ``key`` is the fire key (``m:<Idempotency-Key or run id>``, ``s:…`` likewise for a
     job requested for a time, ``r:<parent>:<run id>``, ``a:<digest of the annotation>``);
     ``payload`` is JSON text, ``payload_given`` whether the request named it; ``available_at`` in the future
-    schedules it."""
+    schedules it. ``exact``: only if the task still is of the generation that ``task`` has (TaskChanged)."""
 
     id: RunId
     task: Task
@@ -31,6 +34,7 @@ class NewRun:
     available_at: datetime | None = None
     rerun_of: RunId | None = None
     payload_given: bool = True
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,15 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """A worker's session. A new session of the same ``worker`` fences the older ones of that name."""
+    """A worker's session. A new session of the same ``worker`` fences the older ones of that name.
+    ``facts``: what it tells of itself for people to see."""
 
     id: SessionId
     worker: str
     pool: str
     labels: Mapping[str, str]
     slots: int
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,18 @@ class RunPage:
 
     runs: tuple[Run, ...]
     next: RunId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Where the runs of one task in one state stand: any change of theirs changes one of these figures.
+    ``epochs`` is the sum of their epochs."""
+
+    task_id: TaskId
+    state: RunState
+    count: int
+    epochs: int
+    newest: RunId
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +267,11 @@ class RunQueries(Protocol):
 
     async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
         """How many runs of each task are queued, claimed or running; tasks without any are left out."""
+        ...
+
+    async def movements(self, within: timedelta) -> Sequence[Movement]:
+        """All active runs, and the final ones made ``within`` so long, by task and state. What was active in
+        one answer and is not in the next has ended."""
         ...
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]: ...

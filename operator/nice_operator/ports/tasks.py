@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -100,6 +100,14 @@ class TaskStore(Protocol):
 
     async def list_tasks(self, namespace: str | None = None) -> Sequence[Task]:
         """Living tasks by namespace and name."""
+        ...
+
+    async def tasks_named(self, names: Collection[tuple[str, str]]) -> Sequence[Task]:
+        """The living among these (namespace, name), in no order."""
+        ...
+
+    async def tasks_with_uids(self, uids: Collection[str]) -> Sequence[Task]:
+        """The living among these, in no order."""
         ...
 
     async def get_version(self, task_id: TaskId, generation: int) -> JsonObject | None:

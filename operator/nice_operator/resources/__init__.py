@@ -3,6 +3,7 @@
 Nothing here reads files, speaks to Kubernetes or knows the time.
 """
 
+from nice_operator.resources.canonical import canonical
 from nice_operator.resources.envelope import API_VERSION, GROUP, KIND, POOL_KIND
 from nice_operator.resources.findings import path_of
 from nice_operator.resources.pool import PoolReading, read_pool
@@ -15,6 +16,7 @@ __all__ = [
     "POOL_KIND",
     "PoolReading",
     "Reading",
+    "canonical",
     "examine",
     "path_of",
     "read_definition",

@@ -4,6 +4,7 @@ Does not belong here: decisions (``domain``), when things happen (``engine``), a
 No other package imports SQLAlchemy, and none of its errors leaves this one.
 """
 
+from nice_operator.store.place import DatabasePlace
 from nice_operator.store.sql_store import SqlStore
 
-__all__ = ["SqlStore"]
+__all__ = ["DatabasePlace", "SqlStore"]

@@ -22,9 +22,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from nice_operator.domain.errors import Unavailable
-from nice_operator.store.dialect import Clock, connect
-from nice_operator.store.faults import Fault, judge, unavailable
+from nice_operator.store.dialect import Clock, connect, is_mysql
+from nice_operator.store.faults import Fault, judge, means_disconnect, unavailable
 from nice_operator.store.group import Kind, Member, Result, Spoiled, apply, apply_alone, settle
+from nice_operator.store.place import DatabasePlace
 from nice_operator.store.tx import Tx
 
 T = TypeVar("T")
@@ -37,6 +38,8 @@ GROUP = 256
 TRIES = 5
 BUDGET = 8.0
 """Seconds after which a failing transaction is not tried again."""
+SCHEMA_WITHIN = 3600
+"""Seconds that one change of the schema may take."""
 ANSWER_WITHIN = 10.0
 """Seconds after which a caller hears Unavailable, whatever the server does."""
 
@@ -44,11 +47,18 @@ _PASSING = (Fault.RETRY, Fault.RACE, Fault.GONE)
 
 
 class Database:
-    """A writer with its own thread and connection, and a few readers."""
+    """A writer with its own thread and connection, and a few readers. On a server there is one more writer, a
+    reserve for what is urgent: a slow transaction must cost no worker its lease."""
 
-    def __init__(self, url: sa.URL, clock: Clock) -> None:
+    def __init__(self, url: sa.URL | DatabasePlace, clock: Clock, *, reserve: bool = True) -> None:
+        self._schema: Callable[[], sa.Engine] = lambda: connect(
+            url, writer=True, size=1, clock=clock, patience=SCHEMA_WITHIN
+        )
         self.writer = connect(url, writer=True, size=1, clock=clock)
         self.reader = connect(url, writer=False, size=READERS, clock=clock)
+        self.reserve: Database | None = None
+        if reserve and is_mysql(self.writer.dialect):
+            self.reserve = Database(url, clock, reserve=False)
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._waiting: deque[Member[Any]] = deque()
@@ -71,6 +81,8 @@ class Database:
         Writes that wait at the same time have no order among them: whoever needs one awaits the first.
         ``kind`` lets it be decided with others of its kind. ``urgent`` writes pass all others."""
         self._refuse_when_closed()
+        if urgent and self.reserve is not None:
+            return await self.reserve.write(operation, kind)
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         (self._urgent if urgent else self._waiting).append(Member(operation, future, kind))
         if self._committer is None:
@@ -84,11 +96,25 @@ class Database:
         except sa.exc.SQLAlchemyError as error:
             raise _translated(error) from error
 
+    async def change_schema(self, work: Callable[[sa.Engine], T]) -> T:
+        """The same with an engine of its own, which waits long: a large table takes its time."""
+
+        def change(_: sa.Engine) -> T:
+            engine = self._schema()
+            try:
+                return work(engine)
+            finally:
+                engine.dispose()
+
+        return await self.run_alone(change)
+
     async def close(self) -> None:
         """Finish what waits, then let go of threads and connections."""
         self._closed = True
         if self._committer is not None:
             await self._committer
+        if self.reserve is not None:
+            await self.reserve.close()
         await asyncio.to_thread(self._shut_down)
 
     def _shut_down(self) -> None:
@@ -146,6 +172,8 @@ class Database:
                 with self.writer.begin() as connection:
                     return work(Tx(connection))
             except Exception as error:
+                if means_disconnect(getattr(error, "orig", error)):
+                    self.reader.dispose()  # they look at the same demoted server, and nothing tells them
                 if judge(error) not in _PASSING or attempt + 1 == TRIES:
                     raise
                 pause = random.uniform(0, 0.02 * 2**attempt)  # noqa: S311  jitter, not a secret

@@ -19,8 +19,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from nice_operator.domain.errors import InvalidInput
+from nice_operator.domain.errors import InvalidInput, Unavailable
 from nice_operator.store.faults import means_disconnect
+from nice_operator.store.place import DatabasePlace
 
 Clock = Callable[[], int]
 """Microseconds since 1970 UTC."""
@@ -31,7 +32,8 @@ ANSWER_TIMEOUT = 8
 
 _SQLITE_BUSY_MS = 5_000
 _MYSQL_SESSION = (
-    "SET time_zone = '+00:00', innodb_lock_wait_timeout = 3, "
+    # A process that is frozen within a transaction holds its locks until its connection is closed as idle.
+    "SET time_zone = '+00:00', innodb_lock_wait_timeout = 3, wait_timeout = 10, "
     "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'"
 )
 
@@ -59,6 +61,15 @@ def is_mysql(dialect: Dialect) -> bool:
     return dialect.name in ("mysql", "mariadb")
 
 
+def read_place(where: str | Path | DatabasePlace) -> sa.URL | DatabasePlace:
+    """A path (SQLite file), a database URL, or a directory that says where a server is; raises InvalidInput
+    for a database that we do not know."""
+    if isinstance(where, DatabasePlace):
+        where.login()
+        return where
+    return read_url(where)
+
+
 def read_url(where: str | Path) -> sa.URL:
     """A path (SQLite file) or a database URL; raises InvalidInput for a database that we do not know."""
     text = str(where)
@@ -75,11 +86,16 @@ def read_url(where: str | Path) -> sa.URL:
     )
 
 
-def connect(url: sa.URL, *, writer: bool, size: int, clock: Clock) -> sa.Engine:
-    """An engine with ``size`` connections. ``clock`` is SQLite's now; a server has its own."""
+def connect(
+    url: sa.URL | DatabasePlace, *, writer: bool, size: int, clock: Clock, patience: int = ANSWER_TIMEOUT
+) -> sa.Engine:
+    """An engine with ``size`` connections. ``clock`` is SQLite's now; a server has its own, and answers each
+    statement within ``patience`` seconds."""
+    if isinstance(url, DatabasePlace):
+        return _follow(_mysql(url.url(), writer, size, patience), url)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, writer, size, clock)
-    return _mysql(url, writer, size)
+    return _mysql(url, writer, size, patience)
 
 
 def _sqlite(url: sa.URL, writer: bool, size: int, clock: Clock) -> sa.Engine:
@@ -108,7 +124,20 @@ def _sqlite(url: sa.URL, writer: bool, size: int, clock: Clock) -> sa.Engine:
     return engine
 
 
-def _mysql(url: sa.URL, writer: bool, size: int) -> sa.Engine:
+def _follow(engine: sa.Engine, place: DatabasePlace) -> sa.Engine:
+    """Each new connection is made with what the files say then."""
+
+    @event.listens_for(engine, "do_connect")
+    def log_in(dialect: Dialect, record: object, arguments: object, options: dict[str, Any]) -> None:
+        try:
+            options.update(place.login())
+        except InvalidInput as problem:
+            raise Unavailable(f"the database cannot be reached: {problem}") from problem
+
+    return engine
+
+
+def _mysql(url: sa.URL, writer: bool, size: int, patience: int) -> sa.Engine:
     engine = sa.create_engine(
         url,
         pool_size=size,
@@ -120,8 +149,8 @@ def _mysql(url: sa.URL, writer: bool, size: int) -> sa.Engine:
         isolation_level="READ COMMITTED" if writer else "AUTOCOMMIT",
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT,
-            "read_timeout": ANSWER_TIMEOUT,
-            "write_timeout": ANSWER_TIMEOUT,
+            "read_timeout": patience,
+            "write_timeout": patience,
             "charset": "utf8mb4",
             "init_command": _MYSQL_SESSION,
         },

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from nice_operator.domain.run import RunState
 from nice_operator.ports import FinishDecision, FinishVerdict
-from nice_operator.store.each_update import EachUpdate
 from nice_operator.store.endings import MEASURED, Ending, final_values, leave_running, told
+from nice_operator.store.many_rows import EachUpdate
 from nice_operator.store.tables import attempts, runs
 from nice_operator.store.times import span
 from nice_operator.store.tx import Tx

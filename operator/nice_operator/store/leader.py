@@ -17,14 +17,18 @@ from nice_operator.store.times import from_micros, span
 from nice_operator.store.tx import Tx
 
 _ROW = 1
+CLOCK_WENT_BACK = timedelta(seconds=30)
+"""Longer than any transaction lasts, from its look at the clock to its end."""
 _table = leader
 
 
 def take_lead(tx: Tx, holder: str, life: UUID, ttl: timedelta) -> Term | None:
     """A new term for ``ttl``, if the last one is over or was this very process's; its number is one more than
-    any before. A lease that ends later than anybody may ask for was written before the clock went back."""
+    any before. A lease that ends much later than anybody may ask for was written before the clock went back;
+    one that ends a little later was renewed since we asked the clock."""
     until = tx.now + span(ttl)
-    free = sa.or_(_table.c.lease_until <= tx.now, _table.c.lease_until > until, _table.c.life == life)
+    impossible = _table.c.lease_until > until + span(CLOCK_WENT_BACK)
+    free = sa.or_(_table.c.lease_until <= tx.now, impossible, _table.c.life == life)
     facts = {"holder": holder, "life": life, "since_at": tx.now, "lease_until": until}
     taken = tx.write(
         sa.update(_table).where(_table.c.id == _ROW, free).values(number=_table.c.number + 1, **facts)

@@ -22,8 +22,15 @@ _FENCED = sa.select(_table.c.id).where(
 
 def open_session(tx: Tx, session: OpenSession) -> None:
     """Record the session and fence the older ones of the same worker. The same session may come back (a
-    reconnect). Raises Conflict when a newer one has replaced it."""
-    row = tx.first(sa.select(_table.c.fenced_by).where(_table.c.id == session.id))
+    reconnect). Raises Conflict when a newer one has replaced it, or when it is another worker's."""
+    row = tx.first(
+        sa.select(_table.c.fenced_by, _table.c.worker, _table.c.pool).where(_table.c.id == session.id)
+    )
+    if row is not None and (row.worker, row.pool) != (session.worker, session.pool):
+        raise Conflict(
+            f"worker {session.worker}: session {session.id} is another worker's; choose an id of your own at "
+            "each start"
+        )
     if row is not None and row.fenced_by is not None:
         raise Conflict(
             f"worker {session.worker}: session {session.id} was replaced by {row.fenced_by}; "

@@ -24,6 +24,7 @@ from nice_operator.ports import (
     HeldRun,
     Holder,
     Lead,
+    Movement,
     NewRun,
     OpenSession,
     Orders,
@@ -44,7 +45,7 @@ from nice_operator.store.cancel import cancel, unschedule
 from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
 from nice_operator.store.delete_task import delete_task
-from nice_operator.store.dialect import Clock, read_url
+from nice_operator.store.dialect import Clock, read_place
 from nice_operator.store.finish import finish, finish_together
 from nice_operator.store.fire import fire
 from nice_operator.store.group import Kind, Together
@@ -52,7 +53,9 @@ from nice_operator.store.heartbeat import heartbeat
 from nice_operator.store.leader import keep_lead, leave_lead, read_lead, take_lead
 from nice_operator.store.logs import SqlLogStore
 from nice_operator.store.migrate import migrate
+from nice_operator.store.movements import movements
 from nice_operator.store.orders import ask_drain, read_orders
+from nice_operator.store.place import DatabasePlace
 from nice_operator.store.put_task import put_task
 from nice_operator.store.put_together import put_together
 from nice_operator.store.reap import doomed, reap
@@ -85,16 +88,19 @@ class SqlStore:
         self.logs = SqlLogStore(database)
 
     @classmethod
-    async def open(cls, where: str | Path, *, read_spec: ReadSpec, clock: Clock = system_clock) -> SqlStore:
-        """Connect and migrate. ``where`` is a file for SQLite, or a URL (sqlite, mysql, mariadb).
+    async def open(
+        cls, where: str | Path | DatabasePlace, *, read_spec: ReadSpec, clock: Clock = system_clock
+    ) -> SqlStore:
+        """Connect and migrate. ``where`` is a file for SQLite, a URL (sqlite, mysql, mariadb), or the
+        directory that says where the server is.
 
         ``read_spec`` turns a stored manifest into its TaskSpec. ``clock`` is SQLite's now in microseconds
         since 1970 UTC; servers have their own. Raises Unavailable, and InvalidInput for a database that
         this version cannot use.
         """
-        database = Database(read_url(where), clock)
+        database = Database(read_place(where), clock)
         try:
-            await database.run_alone(migrate)
+            await database.change_schema(migrate)
         except BaseException:
             await database.close()
             raise
@@ -135,6 +141,14 @@ class SqlStore:
     async def list_tasks(self, namespace: str | None = None) -> Sequence[Task]:
         """The living, by namespace and name."""
         return await self.database.read(lambda tx: task_queries.list_tasks(tx, self._versions, namespace))
+
+    async def tasks_named(self, names: Collection[tuple[str, str]]) -> Sequence[Task]:
+        """The living among these."""
+        return await self.database.read(lambda tx: task_queries.tasks_named(tx, self._versions, names))
+
+    async def tasks_with_uids(self, uids: Collection[str]) -> Sequence[Task]:
+        """The living among these."""
+        return await self.database.read(lambda tx: task_queries.tasks_with_uids(tx, self._versions, uids))
 
     async def get_version(self, task_id: TaskId, generation: int) -> JsonObject | None:
         """The spec as written, of one generation."""
@@ -326,6 +340,10 @@ class SqlStore:
     async def active_counts(self, namespace: str | None = None) -> Mapping[TaskId, int]:
         """Active runs by task."""
         return await self.database.read(lambda tx: active.active_counts(tx, namespace))
+
+    async def movements(self, within: timedelta) -> Sequence[Movement]:
+        """Active runs, and final ones made lately."""
+        return await self.database.read(lambda tx: movements(tx, within))
 
     async def attempts(self, run_id: RunId) -> Sequence[Attempt]:
         """Oldest first, with late evidence."""

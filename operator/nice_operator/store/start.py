@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from nice_operator.domain.run import HostFacts, RunState
 from nice_operator.ports import HeldRun, StartVerdict
-from nice_operator.store.each_update import EachUpdate
 from nice_operator.store.leases import RUNNING
+from nice_operator.store.many_rows import EachInsert, EachUpdate
 from nice_operator.store.rows import write_host
 from nice_operator.store.sessions import fenced_among, is_fenced
 from nice_operator.store.tables import attempts, runs
@@ -38,7 +38,9 @@ _START = EachUpdate(
     (runs.c.lease_until, runs.c.deadline_at, runs.c.started_at, runs.c.host, runs.c.state),
     RunState.CLAIMED,
 )
-_BEGIN = sa.insert(attempts)
+_BEGUN = ("run_id", "epoch", "number", "session", "worker", "claimed_at", "started_at", "host")
+BEGIN = EachInsert([attempts.c[name] for name in _BEGUN], {"stale": "0", "reason": "X''", "message": "X''"})
+"""The attempts of runs that begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def start(tx: Tx, versions: Versions, held: HeldRun, host: HostFacts) -> StartVe
     if row is None or (row.epoch, row.session) != (held.epoch, held.session) or is_fenced(tx, held.session):
         return StartVerdict.STALE
     if row.state == RunState.CLAIMED and _move(tx, versions, row, host):
-        tx.write(_BEGIN, [_attempt(tx, row, host)])
+        BEGIN.write(tx, [_attempt(tx, row, host)])
         return StartVerdict.STARTED
     return _verdict(tx, held)
 
@@ -72,7 +74,7 @@ def start_together(tx: Tx, versions: Versions, asked: Sequence[Asked]) -> Mappin
             ready[place] = (row, each.host)
     if ready:
         _START.write(tx, [_started(tx, versions, row, host) for row, host in ready.values()])
-        tx.write(_BEGIN, [_attempt(tx, row, host) for row, host in ready.values()])
+        BEGIN.write(tx, [_attempt(tx, row, host) for row, host in ready.values()])
     return dict.fromkeys(ready, StartVerdict.STARTED)
 
 
@@ -121,14 +123,11 @@ def _attempt(tx: Tx, row: Row, host: HostFacts) -> dict[str, Any]:
     return {
         "run_id": row.id,
         "epoch": row.epoch,
-        "stale": 0,
         "number": row.attempt,
         "session": row.session,
         "worker": row.worker,
         "claimed_at": row.claimed_at,
         "started_at": tx.now,
-        "reason": "",
-        "message": "",
         "host": write_host(host),
     }
 

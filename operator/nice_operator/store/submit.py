@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from nice_operator.domain.concurrency import Refuse, Start
-from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused
+from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, TaskChanged
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Run
 from nice_operator.ports import NewRun, Submitted
 from nice_operator.store import new_runs
+from nice_operator.store.many_rows import EachInsert
 from nice_operator.store.new_runs import Draft, RunRow
 from nice_operator.store.placing import place
 from nice_operator.store.rows import new_run
@@ -31,10 +32,24 @@ _SAME_KEYS = sa.select(runs.c.task_id, runs.c.fire_key).where(
 )
 _TASKS = sa.select(tasks).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True)))
 _RECORD = sa.insert(runs)
+LARGE = 4 * 1024
+"""Characters of a payload beyond which its request is written by itself."""
+
+_GIVEN = (
+    "id", "task_id", "generation", "fire_key", "scheduled_for", "trigger", "requester_name",
+    "requester_email", "queue", "selector", "priority_rank", "max_attempts", "available_at", "created_at",
+    "payload", "payload_given", "rerun_of",
+)  # fmt: skip
+_BORN = {"state": "'queued'", "reason": "X''", "message": "X''"} | dict.fromkeys(
+    ("attempt", "lost_count", "epoch", "waiting"), "0"
+)
+_RECORD_ALL = EachInsert([runs.c[name] for name in _GIVEN], _BORN)
+"""Runs that wait for a worker and hold no slot: the other columns are NULL."""
 
 
 def submit(tx: Tx, versions: Versions, new: NewRun) -> Submitted:
-    """Record the request, or return what the same key recorded before. Raises KeyReused and Conflict."""
+    """Record the request, or return what the same key recorded before. Raises KeyReused and Conflict,
+    which may be TaskChanged."""
     _refuse_long_key(new.key)
     known = _by_key(tx, new)
     if known is not None:
@@ -56,7 +71,7 @@ def submit_together(tx: Tx, versions: Versions, asked: Sequence[NewRun]) -> Mapp
     drafts: dict[int, Draft] = {}
     for position, (new, key) in enumerate(zip(asked, keys, strict=True)):
         task = found.get(new.task.id)
-        if key in taken or len(new.key.encode()) > KEY_BYTES or task is None or not _runnable(task):
+        if key in taken or task is None or not _usual(task, new) or not _small(new):
             continue
         draft = _draft(tx, versions, task, new)
         if not draft.spec.concurrency.bounded:
@@ -64,7 +79,7 @@ def submit_together(tx: Tx, versions: Versions, asked: Sequence[NewRun]) -> Mapp
             drafts[position] = draft
     rows = {position: new_runs.admitted(draft, None) for position, draft in drafts.items()}
     if rows:
-        tx.write(_RECORD, rows.values())
+        _RECORD_ALL.write(tx, list(rows.values()))
     return {position: _submitted(asked[position], row) for position, row in rows.items()}
 
 
@@ -72,8 +87,18 @@ def _submitted(new: NewRun, row: RunRow) -> Submitted:
     return Submitted(new_run(row, new.task.namespace, new.task.name), created=True)
 
 
-def _runnable(task: Row) -> bool:
-    return task.living is not None and task.generation > 0 and not task.suspended
+def _usual(task: Row, new: NewRun) -> bool:
+    runnable = task.living is not None and task.generation > 0 and not task.suspended
+    return runnable and not _is_another(task, new)
+
+
+def _small(new: NewRun) -> bool:
+    """One statement for many must stay far below what a server takes (max_allowed_packet)."""
+    return len(new.payload) <= LARGE and len(new.key.encode()) <= KEY_BYTES
+
+
+def _is_another(task: Row, new: NewRun) -> bool:
+    return new.exact and (task.living is None or task.generation != new.task.generation)
 
 
 def _refuse_long_key(key: str) -> None:
@@ -109,6 +134,8 @@ def _task(tx: Tx, versions: Versions, new: NewRun) -> Row:
     if row is not None and row.generation and _bounded(tx, versions, row):
         row = locked_row(tx, row.id)
     name = f"task {new.task.namespace}/{new.task.name}"
+    if new.exact and (row is None or _is_another(row, new)):
+        raise TaskChanged(f"{name} is not at generation {new.task.generation} any more; look it up again")
     if row is None or row.living is None:
         raise Conflict(f"{name} was deleted; only tasks that exist can be run")
     if not row.generation:

@@ -14,20 +14,29 @@ import sqlalchemy as sa
 
 from nice_operator.domain.run import HostFacts, Run, RunState
 from nice_operator.domain.selector import ANY_WORKER
-from nice_operator.ports import Claimed, ClaimRequest
+from nice_operator.ports import MOST_TAKEN, Claimed, ClaimRequest
 from nice_operator.store.claim import candidates, claimable
 from nice_operator.store.leases import RUNNING
+from nice_operator.store.many_rows import EachUpdate
 from nice_operator.store.rows import to_run, write_host
 from nice_operator.store.slots import admit_new
-from nice_operator.store.tables import attempts, runs, worker_sessions
+from nice_operator.store.start import BEGIN
+from nice_operator.store.tables import runs, worker_sessions
 from nice_operator.store.times import from_micros, span
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Version, VersionKey, Versions
 
-MOST_AT_ONCE = 500
-"""Runs of one transaction; the next one takes the others."""
-
 Row = sa.Row[Any]
+
+_CLAIMED = ("session", "worker", "lease_until", "claimed_at", "reason", "message", "state")
+_CLAIM = EachUpdate(
+    [runs.c.id],
+    [runs.c[name] for name in _CLAIMED],
+    RunState.QUEUED,
+    counted=(runs.c.attempt, runs.c.epoch),
+)
+_STARTED = ("deadline_at", "started_at", "host", "state")
+_START = EachUpdate([runs.c.id, runs.c.epoch], [runs.c[name] for name in _STARTED], RunState.CLAIMED)
 
 
 @dataclass(slots=True)
@@ -91,7 +100,7 @@ def _busy_queues(tx: Tx, askers: Sequence[_Asker]) -> Sequence[str]:
 def _deal(tx: Tx, queue: str, askers: Sequence[_Asker]) -> Iterator[tuple[Row, ClaimRequest]]:
     """The queue's next runs, dealt out evenly: the hungriest first, one to each before anybody gets two."""
     serving = [asker for asker in askers if asker.left and queue in (asker.request.queues or ())]
-    room = min(sum(asker.left for asker in serving), MOST_AT_ONCE)
+    room = min(sum(asker.left for asker in serving), MOST_TAKEN)
     if not room:
         return
     rows = deque(tx.locked(candidates(tx, (ANY_WORKER,), runs.c.queue == queue, room), skip=True))
@@ -103,77 +112,42 @@ def _deal(tx: Tx, queue: str, askers: Sequence[_Asker]) -> Iterator[tuple[Row, C
 
 
 def _claim(tx: Tx, taken: Sequence[_Taken]) -> None:
-    statement = (
-        sa.update(runs)
-        .where(runs.c.id == sa.bindparam("run"), runs.c.state == RunState.QUEUED)
-        .values(
-            attempt=runs.c.attempt + 1,
-            epoch=runs.c.epoch + 1,
-            session=sa.bindparam("to_session"),
-            worker=sa.bindparam("to_worker"),
-            lease_until=tx.now + RUNNING,
-            claimed_at=tx.now,
-            reason="",
-            message="",
-            state=RunState.CLAIMED,
-        )
-    )
-    _all_moved(
-        taken,
-        tx.write(
-            statement,
-            [
-                {"run": one.row.id, "to_session": one.request.session, "to_worker": one.request.worker}
-                for one in taken
-            ],
-        ),
+    common = {"lease_until": tx.now + RUNNING, "claimed_at": tx.now, "state": RunState.CLAIMED}
+    common |= {"reason": "", "message": ""}
+    _CLAIM.write(
+        tx,
+        [
+            {"id": one.row.id, "session": one.request.session, "worker": one.request.worker, **common}
+            for one in taken
+        ],
     )
 
 
 def _start(tx: Tx, taken: Sequence[_Taken], host: HostFacts) -> None:
-    statement = (
-        sa.update(runs)
-        .where(
-            runs.c.id == sa.bindparam("run"),
-            runs.c.epoch == sa.bindparam("at_epoch"),
-            runs.c.state == RunState.CLAIMED,
-        )
-        .values(
-            deadline_at=sa.bindparam("deadline"),
-            started_at=tx.now,
-            host=write_host(host),
-            state=RunState.RUNNING,
-        )
-    )
-    values = [
-        {"run": one.row.id, "at_epoch": one.epoch, "deadline": _deadline(tx, one.version)} for one in taken
+    facts = write_host(host)
+    common = {"started_at": tx.now, "host": facts, "state": RunState.RUNNING}
+    rows = [
+        {"id": one.row.id, "epoch": one.epoch, "deadline_at": _deadline(tx, one.version), **common}
+        for one in taken
     ]
-    _all_moved(taken, tx.write(statement, values))
-    tx.write(sa.insert(attempts), [_attempt(tx, one, host) for one in taken])
-
-
-def _all_moved(taken: Sequence[_Taken], moved: int) -> None:
-    if moved != len(taken):
-        raise RuntimeError(f"{len(taken)} locked runs were to be taken, {moved} were: the lock is not held")
+    _START.write(tx, rows)
+    BEGIN.write(tx, [_attempt(tx, one, facts) for one in taken])
 
 
 def _deadline(tx: Tx, version: Version) -> int:
     return tx.now + span(version.spec.timeout)
 
 
-def _attempt(tx: Tx, one: _Taken, host: HostFacts) -> dict[str, Any]:
+def _attempt(tx: Tx, one: _Taken, host: str | None) -> dict[str, Any]:
     return {
         "run_id": one.row.id,
         "epoch": one.epoch,
-        "stale": 0,
         "number": one.row.attempt + 1,
         "session": one.request.session,
         "worker": one.request.worker,
         "claimed_at": tx.now,
         "started_at": tx.now,
-        "reason": "",
-        "message": "",
-        "host": write_host(host),
+        "host": host,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +42,17 @@ def list_tasks(tx: Tx, versions: Versions, namespace: str | None) -> Sequence[Ta
     if namespace is not None:
         query = query.where(tasks.c.namespace == namespace)
     return to_tasks(tx, versions, tx.all(query))
+
+
+def tasks_named(tx: Tx, versions: Versions, names: Collection[tuple[str, str]]) -> Sequence[Task]:
+    """The living among these."""
+    query = _living.where(sa.tuple_(tasks.c.namespace, tasks.c.name).in_(sorted(names)))
+    return to_tasks(tx, versions, tx.all(query)) if names else ()
+
+
+def tasks_with_uids(tx: Tx, versions: Versions, uids: Collection[str]) -> Sequence[Task]:
+    """The living among these."""
+    return to_tasks(tx, versions, tx.all(_living.where(tasks.c.uid.in_(sorted(uids))))) if uids else ()
 
 
 def due_tasks(tx: Tx, versions: Versions, limit: int) -> Sequence[DueTask]:

@@ -61,6 +61,11 @@ class Tx:
         self.writes += 1
         return self._connection.execute(statement, values).rowcount
 
+    def driver(self, statement: str, values: tuple[Any, ...]) -> int:
+        """The same for a text of the driver's own, with values as the database keeps them (``many_rows``)."""
+        self.writes += 1
+        return self._connection.exec_driver_sql(statement, values).rowcount
+
     def locked(
         self, query: sa.Select[Any], values: Values | None = None, *, skip: bool = False
     ) -> Sequence[sa.Row[Any]]:

@@ -67,6 +67,10 @@ class Versions:
             found.update(self._load(tx, absent))
         return found
 
+    def keep(self, known: Mapping[VersionKey, Version]) -> None:
+        """Versions that are being written now, so that nobody need read them."""
+        self._remember(known)
+
     def _cached(self, wanted: Collection[VersionKey]) -> dict[VersionKey, Version]:
         with self._lock:
             found = {key: self._cache[key] for key in wanted if key in self._cache}

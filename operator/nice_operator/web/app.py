@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from nice_operator.engine.service import Engine
+from nice_operator.ports import WorkerGate
 from nice_operator.web import workman
 from nice_operator.web.answers import json_response
 from nice_operator.web.api import logs, openapi, runs, system, tasks
+from nice_operator.web.auth import DOORKEEPER, Doorkeeper, authenticate
 from nice_operator.web.definitions import Definitions, NoDefinitions
 from nice_operator.web.headers import add_headers
 from nice_operator.web.keys import DEFINITIONS, ENGINE, OPTIONS, TEMPLATES
 from nice_operator.web.middleware import guard, identify, translate_errors
 from nice_operator.web.options import WebOptions
 from nice_operator.web.routing import Access, Operation, Route, register
+from nice_operator.web.server import RUNNER_OPTIONS
 from nice_operator.web.sse import STREAMS, OpenStreams
+from nice_operator.web.tokens import Tokens
 from nice_operator.web.ui import pages
 from nice_operator.web.ui.environment import make_environment
+from nice_operator.web.worker_link import WORKER_LINK, hang_up
 
-RUNNER_OPTIONS: dict[str, Any] = {
-    # Nobody may make us unpack 200 MB from 194 kB (the guard refuses such bodies; this never starts to).
-    "auto_decompress": False,
-    "access_log": None,
-    "keepalive_timeout": 75.0,
-}
-"""Keyword arguments for ``aiohttp.web.AppRunner``."""
+__all__ = ["RUNNER_OPTIONS", "all_routes", "make_app"]
 
 
 def make_app(
-    engine: Engine, definitions: Definitions | None = None, options: WebOptions | None = None
+    engine: Engine,
+    definitions: Definitions | None = None,
+    options: WebOptions | None = None,
+    *,
+    tokens: Tokens | None = None,
+    gate: WorkerGate | None = None,
 ) -> web.Application:
-    """The application. ``definitions`` tells of broken files (None: there is no folder)."""
+    """The application. ``definitions`` tells of broken files (None: there is no folder). ``tokens`` says who
+    may call (None: everybody who reaches us; of an empty directory: nobody). ``gate`` opens the worker link
+    to those whom it admits (None: there is no worker link here)."""
     options = options or WebOptions()
-    app = web.Application(middlewares=[identify, translate_errors, guard], client_max_size=options.max_body)
+    app = web.Application(
+        middlewares=[identify, translate_errors, guard, authenticate], client_max_size=options.max_body
+    )
     app[ENGINE] = engine
     app[DEFINITIONS] = definitions or NoDefinitions()
     app[OPTIONS] = options
     app[TEMPLATES] = make_environment(options)
     app[STREAMS] = OpenStreams()
+    app[DOORKEEPER] = Doorkeeper(tokens, gate)
+    app.cleanup_ctx.append(app[DOORKEEPER].attend)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(app[STREAMS].close)
-    for route in all_routes(options):
+    if gate is not None:
+        app.on_shutdown.append(hang_up)
+    for route in all_routes(options, worker_link=gate is not None):
         register(app, route, options.base_path)
     return app
 
 
-def all_routes(options: WebOptions) -> tuple[Route, ...]:
+def all_routes(options: WebOptions, *, worker_link: bool = False) -> tuple[Route, ...]:
     """Every route there is. None exists outside this table, so none is without a policy."""
-    api = (*workman.ROUTES, *tasks.ROUTES, *runs.ROUTES, *logs.ROUTES, *system.ROUTES)
+    link = (WORKER_LINK,) if worker_link else ()
+    api = (*workman.ROUTES, *tasks.ROUTES, *runs.ROUTES, *logs.ROUTES, *system.ROUTES, *link)
     return (*api, _openapi_route(api, options), *pages.ROUTES, *_front_door(options))
 
 

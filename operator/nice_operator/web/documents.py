@@ -8,11 +8,13 @@ from typing import Any
 
 import orjson
 
+from nice_operator.domain.isolation import weakness
 from nice_operator.domain.run import Attempt, HostFacts, LogSummary, MissedSpan, Run, Usage
 from nice_operator.domain.task import Task, TaskSpec
 from nice_operator.domain.timeout import format_duration
+from nice_operator.engine.loops import Health
 from nice_operator.engine.workers import WorkerInfo
-from nice_operator.ports import LogChunk
+from nice_operator.ports import Lead, LogChunk
 from nice_operator.web.schedules import in_words
 
 
@@ -158,15 +160,36 @@ def worker_document(worker: WorkerInfo) -> dict[str, Any]:
         "session": str(worker.session),
         "pool": worker.pool,
         "labels": worker.labels,
+        "facts": dict(worker.facts),
+        "weakness": weakness(worker.facts) or None,
         "slots": worker.slots,
         "free": worker.free,
         "draining": worker.draining,
         "connectedAt": stamp(worker.connected_at),
+        "replica": worker.replica or None,
         "runs": [
             {"id": str(run.id), "namespace": run.namespace, "task": run.task, "attempt": run.attempt}
             for run in worker.runs
         ],
     }
+
+
+def health_document(health: Health) -> dict[str, Any]:
+    """A service or a duty."""
+    return {
+        "name": health.name,
+        "running": health.running,
+        "failures": health.failures,
+        "lastError": health.last_error or None,
+        "silentForSeconds": round(health.silent_for, 3),
+    }
+
+
+def lead_document(lead: Lead | None) -> dict[str, Any] | None:
+    """Who leads; None when nobody does."""
+    if lead is None or not lead.lasts:
+        return None
+    return {"name": lead.term.holder, "term": lead.term.number, "since": stamp(lead.since)}
 
 
 def _host(host: HostFacts | None) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from nice_operator.domain.errors import (
     NiceError,
     NotFound,
     TooMany,
+    Unauthenticated,
     Unavailable,
 )
 from nice_operator.web.answers import json_bytes, page
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _STATUS: dict[type[NiceError], int] = {
     InvalidInput: 400,
+    Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
@@ -35,6 +37,8 @@ _STATUS: dict[type[NiceError], int] = {
     Unavailable: 503,
 }
 _RETRY_SECONDS = 2
+_CHALLENGE = 'Basic realm="Nice Commander", charset="UTF-8", Bearer realm="Nice Commander"'
+"""Basic first: it is what browsers ask people for."""
 _PROGRAMS = (
     "/api/", "/task/", "/tasks", "/schedule/", "/scheduled/", "/websocket", "/worker", "/healthz", "/readyz"
 )  # fmt: skip
@@ -89,6 +93,8 @@ def _of_nice(error: NiceError) -> Refusal:
         details |= {"state": error.state} if error.state else {}
     if isinstance(error, NotFound) and error.nearest:
         details["nearest"] = list(error.nearest)
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = _CHALLENGE
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unavailable):

@@ -32,6 +32,11 @@ NO_CONTENT_TYPE = web.ResponseKey("no_content_type", bool)
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """``on_response_prepare``: runs for every answer, those of errors and streams too."""
+    add_headers_to(response)
+
+
+def add_headers_to(response: web.StreamResponse) -> None:
+    """The same for an answer that no request led to."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     response.headers[hdrs.SERVER] = "nice-commander"

@@ -1,4 +1,4 @@
-"""Who is at the other end, as far as a proxy that we trust says so.
+"""Who is at the other end: the user whom a proxy that we trust names, else the client whose token it is.
 
 Anybody can send a header. So the headers count only when the connection itself comes from an address that
 was named; from everywhere else they are as if they were not there.
@@ -12,9 +12,11 @@ from aiohttp import web
 
 from nice_operator.domain.errors import InvalidInput
 from nice_operator.domain.run import Requester, Trigger
-from nice_operator.web.keys import OPTIONS
+from nice_operator.web.keys import CLIENT, OPTIONS
 
 LONGEST = 253
+_CLIENTS = "client\n"
+"""No header has a line break in it, so no user can pass for a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,19 @@ class Person:
 
 
 def person_of(request: web.Request) -> Person:
+    """The user or client. Raises InvalidInput as ``proxied_person`` does."""
+    person, client = proxied_person(request), request.get(CLIENT)
+    return person if person.shown or client is None else Person(client.name)
+
+
+def identity_of(request: web.Request) -> str:
+    """Who sends results: those of one identity may come on any of its connections. Where nobody is asked,
+    all are the same."""
+    person, client = proxied_person(request), request.get(CLIENT)
+    return person.shown if person.shown or client is None else f"{_CLIENTS}{client.name}"
+
+
+def proxied_person(request: web.Request) -> Person:
     """The user that a trusted proxy names. Raises InvalidInput when it names two: one of them is forged."""
     proxy = request.app[OPTIONS].proxy
     if not proxy.trusts(request.remote):

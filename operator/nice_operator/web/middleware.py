@@ -8,8 +8,7 @@ from aiohttp import hdrs, web
 
 from nice_operator.web.errors import answer, refusal_of
 from nice_operator.web.guard import SAFE_METHODS, check_host, check_origin
-from nice_operator.web.identity import person_of
-from nice_operator.web.keys import OPTIONS, REQUEST_ID, VIEWER
+from nice_operator.web.keys import OPTIONS, REQUEST_ID
 from nice_operator.web.routing import Handler
 
 
@@ -42,5 +41,4 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_origin(request.headers)
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise web.HTTPUnsupportedMediaType(text="compressed bodies are not read; send the body as it is")
-    request[VIEWER] = person_of(request).shown
     return await handler(request)

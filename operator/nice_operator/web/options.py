@@ -19,6 +19,7 @@ class WebOptions:
     Host names answered to, without port. ``base_path`` is where a proxy mounts us, as ``/nice`` (no slash
     at the end), or "". ``view_only`` shows everything, starts and stops nothing. ``sync`` False: no
     definitions are read, and the pages say so. ``proxy``: who may tell us the user's name.
+    ``body_within`` is how many seconds a body may take: the default is 1 MiB at 18 KiB/s.
     ``unknown_name_wait`` is how long ``POST /task/{name}`` waits for a name that nobody knows to be brought.
     """
 
@@ -30,3 +31,4 @@ class WebOptions:
     proxy: TrustedProxy = field(default_factory=TrustedProxy)
     unknown_name_wait: timedelta = timedelta(seconds=10)
     max_body: int = 1024 * 1024
+    body_within: float = 60.0

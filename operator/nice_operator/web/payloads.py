@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from nice_operator.domain.errors import InvalidInput, Problem
-from nice_operator.domain.strict_json import dump_json, parse_json
+from nice_operator.domain.json_members import Member, object_members
+from nice_operator.domain.strict_json import parse_json
+from nice_operator.web.aside import read_aside
 from nice_operator.web.requests import MAX_DEPTH, body_text, require_json
 
 
@@ -15,21 +19,39 @@ async def payload_of_body(request: web.Request) -> str | None:
     text = await body_text(request)
     if not text.strip():
         return None
-    document = parse_json(text, max_depth=MAX_DEPTH + 1)
-    if not isinstance(document, dict):
-        raise InvalidInput('the body must be an object such as {"payload": {"name": "Ada"}}')
+    document = await read_aside(_members, text)
     unknown = sorted(set(document) - {"payload"})
     if unknown:
         raise InvalidInput(
             f"the body has an unknown field {unknown[0][:64]!r}; the only one is payload",
             (Problem(unknown[0][:64], "unknown; the only field is payload"),),
         )
-    return dump_json(document["payload"]) if "payload" in document else None
+    return document["payload"].text if "payload" in document else None
 
 
-def payload_of_text(text: str) -> str | None:
+def _members(text: str) -> Mapping[str, Member]:
+    if text.lstrip()[:1] != "{":
+        parse_json(text, max_depth=MAX_DEPTH + 1)
+        raise InvalidInput('the body must be an object such as {"payload": {"name": "Ada"}}')
+    return object_members(text, max_depth=MAX_DEPTH + 1)
+
+
+async def payload_of_text(text: str) -> str | None:
     """What was typed as payload, checked; None (the default payload) when nothing was."""
     if not text.strip():
         return None
-    parse_json(text, max_depth=MAX_DEPTH)
+    await read_aside(_check, text)
     return text.strip()
+
+
+async def payload_of_job(request: web.Request) -> str | None:
+    """The payload that a whole body is, whatever its declared type; None when there is none."""
+    text = (await body_text(request)).strip()
+    if not text:
+        return None
+    await read_aside(parse_json, text)
+    return text
+
+
+def _check(text: str) -> None:
+    parse_json(text, max_depth=MAX_DEPTH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 from aiohttp import hdrs, web
@@ -10,6 +11,7 @@ from nice_operator.domain.errors import InvalidInput, NotFound
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Requester, RunState, Trigger
 from nice_operator.web.identity import requester_of
+from nice_operator.web.keys import OPTIONS
 
 MAX_KEY = 255
 MAX_NAME = 253
@@ -18,8 +20,12 @@ MAX_DEPTH = 32
 
 
 async def body_text(request: web.Request) -> str:
-    """The body as text; aiohttp refuses one over the limit with 413."""
-    raw = await request.read()
+    """The body as text; aiohttp refuses one over the limit with 413, we one that takes too long with 408."""
+    try:
+        async with asyncio.timeout(request.app[OPTIONS].body_within):
+            raw = await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="the body took too long; send it faster, or less of it") from None
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

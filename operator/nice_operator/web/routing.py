@@ -28,6 +28,8 @@ class Access(Enum):
     """To look at tasks, runs and logs."""
     CHANGE = "change"
     """To start or stop a run. Refused while the server is view-only."""
+    WORKER = "worker"
+    """To be a worker of a pool: a token of its own proves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,12 @@ def _guarded(route: Route) -> Handler:
 
     handle.route = route  # type: ignore[attr-defined]
     return handle
+
+
+def access_of(request: web.Request) -> Access:
+    """What the address of ``request`` needs. One that does not exist tells a stranger no more than others."""
+    route: Route | None = getattr(request.match_info.handler, "route", None)
+    return Access.READ if route is None else route.access
 
 
 def policy_of(handler: Any) -> Access:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from nice_runner.process.pipes import PipeReader, PipeWriter
-from nice_runner.process.zygote import ZygoteProcess
+from nice_runner.process.zygote import Zygote
 from nice_runner.zygote.channel import Channel
 
 MAX_ANSWER = 8 * 1024 * 1024
@@ -29,7 +29,7 @@ class Helper:
 
     def __init__(
         self,
-        zygote: ZygoteProcess,
+        zygote: Zygote,
         job: bytes,
         lifetime: float,
         on_answer: Callable[[Answer], None],

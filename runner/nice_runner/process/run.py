@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from nice_runner.process.pipes import PipeReader, PipeWriter
-from nice_runner.process.zygote import ZygoteProcess
+from nice_runner.process.zygote import Zygote
 from nice_runner.verdict import MAX_REPORT, Cause, Ending
 from nice_runner.zygote.channel import Channel
 
@@ -30,10 +30,12 @@ class RunListener(Protocol):
 
 
 class RunProcess:
-    """Begins at once with a runner that waits at its gate; ``go`` lets it run, ``stop`` ends it."""
+    """Begins at once with a runner that waits at its gate; ``take`` makes it some attempt's, ``go`` lets it
+    run, ``stop`` ends it. ``gone``: it ended before it was taken."""
 
-    def __init__(self, zygote: ZygoteProcess, job: bytes, listener: RunListener) -> None:
-        self._listener = listener
+    def __init__(self, zygote: Zygote) -> None:
+        self.gone = False
+        self._listener: RunListener | None = None
         self._report = bytearray()
         self._report_size = 0
         self._facts: dict[str, Any] | None = None
@@ -42,11 +44,25 @@ class RunProcess:
         self._readers, theirs = self._open_readers()
         self._control, control = self._open_control()
         zygote.fork([control, job_reader, *theirs])
-        self._job = PipeWriter(job_writer, job)
+        self._job = PipeWriter(job_writer, b"", more=True)
 
-    def go(self, timeout: float, grace: float) -> None:
-        """Let user code run, for ``timeout`` seconds at most; ``grace`` is from SIGTERM to SIGKILL."""
-        self._tell({"type": "go", "timeout": timeout, "grace": grace})
+    def take(self, job: bytes, listener: RunListener) -> None:
+        """Give it what to execute, and who hears of it from now on. To be called once, unless it is gone."""
+        self._listener = listener
+        self._job.feed(job)
+        self._job.finish()
+
+    def dismiss(self) -> None:
+        """Nobody will take it: its keeper ends it."""
+        if not self.gone:
+            self.gone = True
+            self._part()
+            self._close_readers()
+
+    def go(self, timeout: float, grace: float, memory: int | None = None) -> None:
+        """Let user code run, for ``timeout`` seconds at most; ``grace`` is from SIGTERM to SIGKILL,
+        ``memory`` how many bytes all its processes together may hold."""
+        self._tell({"type": "go", "timeout": timeout, "grace": grace, "memory": memory})
 
     def stop(self, cause: Cause, grace: float | None = None) -> None:
         """End it; again with a smaller ``grace``, sooner."""
@@ -68,7 +84,11 @@ class RunProcess:
         return Channel(ours), theirs.detach()
 
     def _wrote(self, stream: str) -> Callable[[bytes], None]:
-        return lambda data: self._listener.wrote(stream, data)
+        def wrote(data: bytes) -> None:
+            if self._listener is not None:
+                self._listener.wrote(stream, data)
+
+        return wrote
 
     def _take_report(self, data: bytes) -> None:
         self._report_size += len(data)
@@ -84,6 +104,8 @@ class RunProcess:
         kind = "gone" if message is None else message["type"]
         if message is None or kind in ("exited", "failed"):
             self._over(message or {})
+        elif self._listener is None:
+            pass
         elif kind == "ready":
             self._listener.ready()
         elif kind == "stopping":
@@ -92,15 +114,21 @@ class RunProcess:
     def _over(self, facts: dict[str, Any]) -> None:
         """Its processes are gone, so its pipes have ended too, unless they were handed to somebody else."""
         self._facts = facts
-        self._loop.remove_reader(self._control)
-        self._control.close()
-        self._job.close()
+        if self._listener is None:
+            self.dismiss()
+            return
+        self._part()
         for reader in self._readers:
             reader.drain()
         if self._pipes_open:
             self._give_up = self._loop.call_later(DRAIN_SECONDS, self._finish)
         else:
             self._finish()
+
+    def _part(self) -> None:
+        self._loop.remove_reader(self._control)
+        self._control.close()
+        self._job.close()
 
     def _pipe_ended(self) -> None:
         if self._facts is not None and not self._pipes_open:
@@ -112,8 +140,9 @@ class RunProcess:
         return any(reader.open for reader in self._readers)
 
     def _finish(self) -> None:
-        for reader in self._readers:
-            reader.close()
+        self._close_readers()
+        if self._listener is None:
+            return
         facts = self._facts or {}
         self._listener.ended(
             Ending(
@@ -123,8 +152,13 @@ class RunProcess:
                 stopped_by=facts.get("stopped_by"),
                 cpu_seconds=facts.get("cpu"),
                 peak_memory=facts.get("memory"),
+                memory_used=facts.get("memory_used"),
                 survivors=facts.get("survivors", 0),
                 report=bytes(self._report),
                 report_size=self._report_size,
             )
         )
+
+    def _close_readers(self) -> None:
+        for reader in self._readers:
+            reader.close()

@@ -1,4 +1,7 @@
-"""The zygote as the supervisor's child: started, asked to fork, replaced when it dies."""
+"""A zygote seen from the supervisor: it is asked to fork, and there is another when it is gone.
+
+Two kinds: ``child_zygote`` starts its own, ``neighbour_zygote`` connects to one in another container.
+"""
 
 from __future__ import annotations
 
@@ -6,44 +9,47 @@ import asyncio
 import logging
 import os
 import socket
-import sys
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nice_runner.zygote.channel import Channel
 
 logger = logging.getLogger(__name__)
 
-RESTART_DELAY = 0.2
-"""Seconds between the death of a zygote and the start of the next."""
+RETRY_SECONDS = 0.2
+"""From the end of a zygote to the next one."""
 
-END_SECONDS = 10.0
-"""How long a zygote may take to end once its socket is closed and its runs are over."""
+VERSION = 1
+"""Of what is said over its socket."""
 
 
 @dataclass(frozen=True)
-class ZygotePlan:
-    """How to start one. ``environment`` is all that runs will find of ours; ``hold`` are descriptors that
-    stay open for as long as any run may live (a lock)."""
+class Isolation:
+    """What confines the runs of a zygote: the version of Landlock in use, 0 for none and then why."""
 
-    environment: Mapping[str, str]
-    preload: Sequence[str]
-    code: str
-    hold: Sequence[int]
+    landlock: int = 0
+    trouble: str = ""
 
 
-class ZygoteProcess:
-    """One zygote after another; at most one lives."""
+class Zygote(ABC):
+    """One zygote after another; at most one at a time.
 
-    def __init__(self, plan: ZygotePlan) -> None:
-        self._plan = plan
+    ``present``: whether there is one that forks. ``on_change`` is called when that changes, and when another
+    has taken the place of one.
+    """
+
+    def __init__(self) -> None:
+        self.present = False
+        self.isolation = Isolation()
+        self.on_change: Callable[[], None] = lambda: None
         self._channel: Channel | None = None
         self._waiting: list[Sequence[int]] = []
         self._keeping: asyncio.Task[None] | None = None
-        self.pid: int | None = None
 
     def start(self) -> None:
-        """Start the first, and replace each that dies."""
+        """Find the first, and another whenever it is gone."""
         self._keeping = asyncio.create_task(self._keep(), name="zygote")
 
     def fork(self, descriptors: Sequence[int]) -> None:
@@ -56,58 +62,57 @@ class ZygoteProcess:
         self._send_waiting()
 
     async def stop(self) -> None:
-        """End the zygote, which waits for its keepers. Whoever still has a run must stop it first."""
+        """Leave it. Whoever still has a run must stop it first."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
 
+    @abstractmethod
+    async def _live_once(self) -> None:
+        """Find one, ``_join`` it, and return when it is gone."""
+
     async def _keep(self) -> None:
         while True:
             await self._live_once()
-            logger.error("the zygote died; starting another")
-            await asyncio.sleep(RESTART_DELAY)
+            await asyncio.sleep(RETRY_SECONDS)
 
-    async def _live_once(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        with theirs:
-            process = await self._spawn(theirs)
-        self.pid, self._channel = process.pid, Channel(ours)
-        asyncio.get_running_loop().add_reader(ours, self._hear, ours)
-        try:
-            self._send_waiting()
-            await process.wait()
-        finally:
-            self._leave(ours)
-            await _ended(process)
-
-    async def _spawn(self, end: socket.socket) -> asyncio.subprocess.Process:
-        plan = self._plan
-        arguments = ["--fd", str(end.fileno()), "--preload", ",".join(plan.preload), "--code", plan.code]
-        for descriptor in plan.hold:
-            arguments += ["--hold", str(descriptor)]
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-P", "-m", "nice_runner.zygote", *arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            env=dict(plan.environment),
-            pass_fds=(end.fileno(), *plan.hold),
-            cwd="/",
-        )
-
-    def _hear(self, end: socket.socket) -> None:
-        message, _ = Channel(end).receive()
-        if message is None:
-            self._leave(end)
-            return
-        for failure in message["failures"]:
-            logger.warning("preload: %s", failure)
+    def _join(self, end: socket.socket, gone: Callable[[], None]) -> None:
+        """Speak with the zygote at this end, once it has greeted, until ``_leave``. ``gone`` is called when
+        it closes its end."""
+        asyncio.get_running_loop().add_reader(end, self._hear, end, gone)
 
     def _leave(self, end: socket.socket) -> None:
         if end.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(end)
             end.close()
-        self.pid = self._channel = None
+        self._channel = None
+        if self.present:
+            self.present = False
+            self.on_change()
+
+    def _hear(self, end: socket.socket, gone: Callable[[], None]) -> None:
+        message, _ = Channel(end).receive()
+        if message is None:
+            self._leave(end)
+            gone()
+        else:
+            self._greeted(message)
+            self._channel, self.present = Channel(end), True
+            self._send_waiting()
+            self.on_change()
+
+    def _greeted(self, hello: dict[str, Any]) -> None:
+        for failure in hello["failures"]:
+            logger.warning("preload: %s", failure)
+        if hello.get("version") != VERSION:
+            logger.error(
+                "the zygote speaks version %s, expected %s; use the zygote of this very image "
+                "(nice-runner install-zygote)",
+                *(hello.get("version"), VERSION),
+            )
+        self.isolation = Isolation(hello.get("landlock", 0), hello.get("trouble", ""))
+        if not self.isolation.landlock:
+            logger.warning("runs are not kept apart from each other: %s", self.isolation.trouble)
 
     def _send_waiting(self) -> None:
         while self._waiting and self._channel is not None:
@@ -118,15 +123,6 @@ class ZygoteProcess:
                 asyncio.get_running_loop().call_later(0.01, self._send_waiting)
                 return
             _close_all(self._waiting.pop(0))
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    try:
-        async with asyncio.timeout(END_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        logger.error("the zygote (process %s) did not end in %s s; killing it", process.pid, END_SECONDS)
-        process.kill()
 
 
 def _close_all(descriptors: Sequence[int]) -> None:

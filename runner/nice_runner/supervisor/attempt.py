@@ -35,7 +35,7 @@ class Phase(Enum):
 class Runner(Protocol):
     """What executes an attempt: ``process.run.RunProcess``."""
 
-    def go(self, timeout: float, grace: float) -> None: ...
+    def go(self, timeout: float, grace: float, memory: int | None = None) -> None: ...
 
     def stop(self, cause: Cause, grace: float | None = None) -> None: ...
 
@@ -119,7 +119,7 @@ class Attempt:
         elif self._cause is not None:
             self._process.stop(self._cause, AT_ONCE)
         else:
-            self._process.go(self.assign.timeout, self.assign.grace)
+            self._process.go(self.assign.timeout, self.assign.grace, self.assign.memory_limit)
 
     def discard(self) -> None:
         """It is not ours any more: stop it and say nothing."""
@@ -230,8 +230,7 @@ class Attempt:
 
     def _report(self, ending: Ending) -> None:
         self.phase = Phase.FINISHED
-        verdict = judge(ending, program="command" in self.assign.execution, timeout=self.assign.timeout)
-        self._finish = _finish(self.assign, verdict, ending, self.log.end())
+        self._finish = _finish(self.assign, _verdict(self.assign, ending), ending, self.log.end())
         self._tools.changed(self)
 
     def _say(self, text: str) -> None:
@@ -247,7 +246,13 @@ _WORDS = {
     Cause.LEASE_LOST: "its lease was lost",
     Cause.DISCARD: "it belongs to another worker now",
     Cause.ABANDONED: "its worker is gone",
+    Cause.MEMORY: "it uses more memory than its memoryLimit",
 }
+
+
+def _verdict(assign: Assign, ending: Ending) -> Verdict:
+    program = "command" in assign.execution
+    return judge(ending, program=program, timeout=assign.timeout, memory_limit=assign.memory_limit)
 
 
 def _finish(assign: Assign, verdict: Verdict, ending: Ending, log: LogEnd) -> Finish:

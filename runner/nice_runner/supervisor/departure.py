@@ -24,10 +24,13 @@ CHECK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: for runs to end at a drain, and for an operator to come back when nothing runs."""
+    """Seconds: for runs to end at a drain, and for an operator to come back when nothing runs. ``drained``:
+    for the signal to leave after the operator asked to take no more. A pod must wait for it, unready: were
+    its worker to end by itself, its container would be started again, as ready as before."""
 
     drain: float
     alone: float
+    drained: float = 0.0
 
 
 class Departure:
@@ -38,19 +41,23 @@ class Departure:
         self._patience = patience
         self._clock = asyncio.get_running_loop().time
         self._interrupt_at: float | None = None
+        self._told_to_leave = False
         self._last_connected = self._clock()
         self._idle_since: float | None = None
 
     def terminate(self) -> None:
         """SIGTERM: drain, and interrupt what is left at the end of the drain; the second time, at once."""
-        if self._worker.draining:
+        if self._told_to_leave:
             self.interrupt()
             return
+        self._told_to_leave = True
         self._interrupt_at = self._clock() + self._patience.drain
         self._worker.drain()
+        self._worker.changed.set()
 
     def interrupt(self) -> None:
         """Hand everything back now."""
+        self._told_to_leave = True
         self._worker.drain()
         self._interrupt(LAST_GRACE)
 
@@ -95,6 +102,8 @@ class Departure:
         if worker.fenced:
             return True
         if worker.draining:
-            return not worker.attempts or now - self._idle_since > SETTLE_SECONDS
+            patience = 0.0 if self._told_to_leave else self._patience.drained
+            settled = not worker.attempts or now - self._idle_since > SETTLE_SECONDS
+            return settled and now - self._idle_since >= patience
         alone = max(self._patience.alone, KEEP_REPORTS_SECONDS) if worker.attempts else self._patience.alone
         return now - max(self._last_connected, self._idle_since) > alone

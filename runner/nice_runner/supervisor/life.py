@@ -16,14 +16,17 @@ from nice_runner.link import Link
 from nice_runner.logs.attempt import AttemptLog
 from nice_runner.logs.spool import Budget, Spool
 from nice_runner.process.helper import Answer, Helper
-from nice_runner.process.run import RunListener, RunProcess
-from nice_runner.process.zygote import ZygotePlan, ZygoteProcess
+from nice_runner.process.run import RunListener
+from nice_runner.process.spares import Spares
+from nice_runner.process.zygote import Zygote
 from nice_runner.supervisor.attempt import Runner, Tools
 from nice_runner.supervisor.departure import Departure, Patience
 from nice_runner.supervisor.eligibility import Eligibility
 from nice_runner.supervisor.hooks import SERIALIZE_LOG_EVENT, may_define
 from nice_runner.supervisor.job import Surroundings, job_document
+from nice_runner.supervisor.readiness import Readiness
 from nice_runner.supervisor.worker import Identity, Worker
+from nice_runner.supervisor.zygote_watch import ZygoteWatch
 
 logger = logging.getLogger(__name__)
 
@@ -38,33 +41,56 @@ HELPER_OVERTIME = 60.0
 @dataclass(frozen=True)
 class Terms:
     """What all runs have in common. Characters of log: ``log_budget`` unacknowledged by the operator, over
-    all runs; ``log_limit`` kept of one attempt."""
+    all runs; ``log_limit`` kept of one attempt. ``spares``: runners that are forked ahead."""
 
     surroundings: Surroundings
     log_budget: int
     log_limit: int
+    spares: int = 0
 
 
-async def live(identity: Identity, link: Link, plan: ZygotePlan, terms: Terms, patience: Patience) -> None:
+async def live(
+    identity: Identity,
+    link: Link,
+    make_zygote: Callable[[], Zygote],
+    terms: Terms,
+    patience: Patience,
+    readiness: Readiness,
+) -> None:
     """Work until there is a reason to end, and leave no process behind."""
-    zygote = ZygoteProcess(plan)
+    zygote = make_zygote()
+    spares = Spares(zygote, terms.spares)
+    worker = _make_worker(identity, zygote, spares, terms, readiness)
+    zygote.on_change = ZygoteWatch(zygote, worker, spares).changed
     zygote.start()
-    worker = _make_worker(identity, zygote, terms)
     departure = Departure(worker, patience)
     _listen_to_signals(departure)
-    async with _background(link.run(worker), _beat(worker), _tick(worker)):
+    async with _background(_converse(link, worker), _beat(worker), _tick(worker)):
         await departure.wait()
+    readiness.show(available=False)
+    spares.close()
     await zygote.stop()
     logger.info("ended")
 
 
-def _make_worker(identity: Identity, zygote: ZygoteProcess, terms: Terms) -> Worker:
+async def _converse(link: Link, worker: Worker) -> None:
+    """The operator gives the runs of our former life to others as soon as it hears of this one. So it hears
+    when there is a zygote for us, which is when the last of them is gone."""
+    await worker.zygote_came.wait()
+    await link.run(worker)
+
+
+def _make_worker(
+    identity: Identity, zygote: Zygote, spares: Spares, terms: Terms, readiness: Readiness
+) -> Worker:
     budget = Budget(terms.log_budget)
     surroundings = terms.surroundings
     task_path = surroundings.task_path
 
     def fork(assign: Assign, listener: RunListener) -> Runner:
-        return RunProcess(zygote, job_document(assign, surroundings), listener)
+        process = spares.take()
+        process.take(job_document(assign, surroundings), listener)
+        return process
 
     def open_helper(
         assign: Assign, lifetime: float, on_answer: Callable[[Answer], None], on_end: Callable[[], None]
@@ -84,7 +110,7 @@ def _make_worker(identity: Identity, zygote: ZygoteProcess, terms: Terms) -> Wor
         declined=lambda attempt, why: worker.declined(attempt, why),
         freed=lambda attempt: worker.freed(attempt),
     )
-    worker = Worker(identity, tools)
+    worker = Worker(identity, tools, readiness.show)
     return worker
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -31,6 +32,7 @@ from nice_protocol.messages import (
 )
 from nice_protocol.version import SUPPORTED
 from nice_runner.host import measure_host
+from nice_runner.process.zygote import Isolation
 from nice_runner.supervisor.attempt import Attempt, Phase, Tools
 from nice_runner.supervisor.trust import Trust
 
@@ -49,17 +51,26 @@ class Identity:
 
 
 class Worker:
-    """Implements ``link.Conversation``. Everything happens on one event loop, so nothing here waits."""
+    """Implements ``link.Conversation``. Everything happens on one event loop, so nothing here waits.
 
-    def __init__(self, identity: Identity, tools: Tools) -> None:
+    ``show`` is told whether runs can be given to this worker. While it has no zygote it takes none: it hands
+    back what it is given, and owes the credit for it.
+    """
+
+    def __init__(self, identity: Identity, tools: Tools, show: Callable[..., None]) -> None:
         self.wake = asyncio.Event()
         self.changed = asyncio.Event()
+        self.zygote_came = asyncio.Event()
         self.draining = False
         self.fenced = False
         self.connected = False
         self.heartbeat_seconds = 1.0
         self._identity = identity
         self._tools = tools
+        self._show = show
+        self._zygote_present = False
+        self._isolation = Isolation()
+        self._owed_credit = 0
         self._clock = asyncio.get_running_loop().time
         self._attempts: dict[tuple[str, int], Attempt] = {}
         self._first: deque[FromWorker] = deque()
@@ -92,6 +103,7 @@ class Worker:
             host=measure_host(),
             labels=identity.labels,
             resume=[attempt.resumed for attempt in self._attempts.values() if not attempt.discarded],
+            facts=_facts(self._isolation),
         )
 
     def next_message(self) -> FromWorker | None:
@@ -111,7 +123,7 @@ class Worker:
     def closed(self) -> None:
         self.connected = False
         self._first.clear()
-        self.changed.set()
+        self._availability_changed()
 
     def received(self, message: FromOperator) -> None:
         match message:
@@ -137,7 +149,16 @@ class Worker:
             self.draining = True
             logger.info("draining: %d runs left", self.executing)
             self._post(Draining())
-            self.changed.set()
+            self._availability_changed()
+
+    def zygote_changed(self, present: bool, isolation: Isolation) -> None:
+        """There is a zygote to fork runs, or none any more."""
+        self._zygote_present, self._isolation = present, isolation
+        if present:
+            self.zygote_came.set()
+            owed, self._owed_credit = self._owed_credit, 0
+            self._give_credit(owed)
+        self._availability_changed()
 
     def beat(self) -> None:
         """Tell the operator which runs we hold."""
@@ -179,8 +200,7 @@ class Worker:
 
     def freed(self, attempt: Attempt) -> None:
         """An attempt's slot is empty (``Tools.freed``)."""
-        if self.connected and not self.draining:
-            self._post(Credit(1))
+        self._give_credit(1)
         self._tidy()
 
     # ------------------------------------------------------------ messages
@@ -190,19 +210,19 @@ class Worker:
         self.heartbeat_seconds = welcome.heartbeat
         self._trust.welcomed(welcome.lease, self._hello_sent)
         self._discard(welcome.discard)
-        free = self._identity.slots - self.executing
+        self._owed_credit = 0
         if self.draining:
             self._post(Draining())
-        elif free > 0:
-            self._post(Credit(free))
+        self._give_credit(self._identity.slots - self.executing)
         for attempt in self.attempts:
             attempt.reconnect()
             self.talk(attempt)
-        self.changed.set()
+        self._availability_changed()
 
     def _assigned(self, assign: Assign) -> None:
-        if self.draining:
+        if self.draining or not self._zygote_present:
             self._post(Release(assign.run, assign.epoch))
+            self._give_credit(1)
             return
         attempt = Attempt(assign, self._tools)
         self._attempts[attempt.key] = attempt
@@ -246,6 +266,18 @@ class Worker:
             self.fenced = True
             self.changed.set()
 
+    def _give_credit(self, count: int) -> None:
+        if count <= 0 or self.draining or not self.connected:
+            return
+        if self._zygote_present:
+            self._post(Credit(count))
+        else:
+            self._owed_credit += count
+
+    def _availability_changed(self) -> None:
+        self._show(available=self.connected and self._zygote_present and not self.draining)
+        self.changed.set()
+
     def _post(self, message: FromWorker) -> None:
         self._first.append(message)
         self.wake.set()
@@ -255,3 +287,9 @@ class Worker:
             del self._attempts[attempt.key]
             self._talkers.pop(attempt, None)
         self.changed.set()
+
+
+def _facts(isolation: Isolation) -> dict[str, str]:
+    """What the operator shows of this worker beside its labels."""
+    facts = {"landlock": str(isolation.landlock)}
+    return {**facts, "landlock_trouble": isolation.trouble[:1000]} if isolation.trouble else facts

@@ -1,34 +1,57 @@
-"""``python -m zygote``: forks keepers and runners for the one supervisor at its socket."""
+"""``python -m zygote``: forks keepers and runners for the supervisor at its socket."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
 from functools import partial
+from typing import Tuple
 
 from . import kernel
 from .attempt import Place, keep_attempt
-from .channel import Channel, peer_user
+from .channel import Channel
+from .confinement import find_confinement
+from .door import Door, is_user
 from .server import Zygote, preload
+
+VERSION = 1
+"""Of what supervisor and zygote say to each other: they may come from images of different releases."""
 
 
 def main() -> None:
     options = _parse()
-    end = _accept(options) if options.fd is None else _inherited(options)
     kernel.name_process("nice-zygote")
+    if options.listen is not None:
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # process 1 would not hear it else
+        _forget_own_folder()
     loaded = preload([name for name in options.preload.split(",") if name])
-    keep = partial(keep_attempt, Place(options.scratch, options.code))
-    greeting = {"type": "hello", "pid": os.getpid(), "preloaded": loaded.modules, "failures": loaded.failures}
-    Zygote(Channel(end), keep, options.hold).serve(greeting)
+    confinement = find_confinement(_private_folders(options))
+    place = Place(options.scratch or os.environ.get("TMPDIR") or "/tmp", options.code, confinement.domain)
+    greeting = {
+        "type": "hello",
+        "version": VERSION,
+        "pid": os.getpid(),
+        "preloaded": loaded.modules,
+        "failures": loaded.failures,
+        "landlock": confinement.domain.abi,
+        "trouble": confinement.trouble,
+    }
+    zygote = Zygote(partial(keep_attempt, place), options.hold)
+    if options.listen is None:
+        zygote.serve(_inherited(options), greeting)
+        return
+    for supervisor in Door(options.listen, options.peer_uid, zygote.alarm).supervisors():
+        zygote.serve(supervisor, greeting)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="zygote", description=__doc__)
     socket_options = parser.add_mutually_exclusive_group(required=True)
     socket_options.add_argument("--fd", type=int, help="inherited descriptor of the supervisor's socket")
-    socket_options.add_argument("--listen", help="path of a Unix socket; the first peer is the only one")
+    socket_options.add_argument("--listen", help="path of a Unix socket to make; one peer at a time")
     parser.add_argument("--peer-uid", type=int, default=os.getuid(), help="user id that the peer must have")
     parser.add_argument(
         "--hold", type=int, action="append", default=[], help="descriptor kept open till the end"
@@ -36,36 +59,40 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--preload", default="", help="modules to import before forking, comma-separated")
     parser.add_argument("--code", default="", help="folder that is first on the import path of runs")
     parser.add_argument(
-        "--scratch", default=os.environ.get("TMPDIR", "/tmp"), help="where runs get their directories"
+        "--scratch",
+        default="",
+        help="folder for the directories of runs, closed to other runs; default: TMPDIR or /tmp, open to all",
     )
     return parser.parse_args()
 
 
-def _inherited(options: argparse.Namespace) -> socket.socket:
+def _private_folders(options: argparse.Namespace) -> Tuple[str, ...]:
+    """What no run may open: the socket's folder, and the directories of other runs. As somebody's own process
+    (``--fd``) runs may open what their owner can."""
+    if options.listen is None:
+        return ()
+    listen = os.path.dirname(os.path.abspath(options.listen))
+    return (listen, os.path.abspath(options.scratch)) if options.scratch else (listen,)
+
+
+def _forget_own_folder() -> None:
+    """Take the place that we were copied to, and the working directory, off the path that user code imports
+    by."""
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    ours = {home, "", os.getcwd()}
+    sys.path[:] = [entry for entry in sys.path if entry not in ours]
+    rest = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry != home]
+    if any(rest):
+        os.environ["PYTHONPATH"] = os.pathsep.join(rest)
+    else:
+        os.environ.pop("PYTHONPATH", None)
+
+
+def _inherited(options: argparse.Namespace) -> Channel:
     end = socket.socket(fileno=options.fd)
-    if not _is_supervisor(end, options):
+    if not is_user(end, options.peer_uid):
         raise SystemExit(2)
-    return end
-
-
-def _accept(options: argparse.Namespace) -> socket.socket:
-    """Wait for the supervisor; anybody else is turned away."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(options.listen)
-        listener.listen(1)
-        while True:
-            end = listener.accept()[0]
-            if _is_supervisor(end, options):
-                return end
-            end.close()
-
-
-def _is_supervisor(end: socket.socket, options: argparse.Namespace) -> bool:
-    user = peer_user(end)
-    trusted: bool = user == options.peer_uid
-    if not trusted:
-        print(f"zygote: refused a peer of user {user}; expected {options.peer_uid}", file=sys.stderr)
-    return trusted
+    return Channel(end)
 
 
 if __name__ == "__main__":

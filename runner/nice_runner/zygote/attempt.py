@@ -11,13 +11,16 @@ from . import kernel, runner
 from .channel import Channel
 from .children import ChildAlarm
 from .keeper import Keeper
+from .landlock import Domain
 
 
 class Place(NamedTuple):
-    """Where runs execute: the parent of their scratch directories, and the folder of the task's code."""
+    """Where runs execute: the parent of their scratch directories, the folder of the task's code, and what
+    confines them."""
 
     scratch: str
     code: str
+    domain: Domain
 
 
 def keep_attempt(place: Place, descriptors: List[int], held: Sequence[int]) -> None:
@@ -31,7 +34,7 @@ def keep_attempt(place: Place, descriptors: List[int], held: Sequence[int]) -> N
     pid = os.fork()
     if pid == 0:
         job, out, err, result = pipes
-        _become_runner(runner.Start(job, out, err, result, gate_reader, scratch, place.code))
+        _become_runner(runner.Start(job, out, err, result, gate_reader, scratch, place.code, place.domain))
     kernel.name_process("nice-keeper")
     kernel.become_subreaper()
     kernel.close_all_but((0, 1, 2, control, gate, *held))

@@ -1,8 +1,8 @@
 """The keeper of one run: holds its deadline, knows its whole process tree, and ends it for certain.
 
-It hears ``go`` (timeout and grace in seconds) and ``stop`` (cause) on its control channel and says
-``ready``, ``started``, ``stopping`` and, when nobody of the run is left, ``exited``. The channel being
-closed is a stop like any other: a run never outlives its supervisor by more than its grace.
+It hears ``go`` (timeout and grace in seconds, memory in bytes or null) and ``stop`` (cause) on its control
+channel and says ``ready``, ``started``, ``stopping`` and, when nobody of the run is left, ``exited``. The
+channel being closed is a stop like any other: a run never outlives its supervisor by more than its grace.
 """
 
 from __future__ import annotations
@@ -17,8 +17,13 @@ from typing import Any, Dict, Optional
 from . import tree
 from .channel import Channel, Message
 from .children import ChildAlarm, collect
+from .memory import MemoryWatch
 
 GO = b"g"
+
+ABANDONED_GRACE = 20.0
+"""Seconds that a run gets whose supervisor is gone: it must be over before anybody may run it again, and at
+the last heartbeat its lease had 25 seconds left at least."""
 
 
 class Keeper:
@@ -36,6 +41,8 @@ class Keeper:
         self._kill_at: Optional[float] = None
         self._cause: Optional[str] = None
         self._stopped_by: Optional[str] = None
+        self._memory: Optional[MemoryWatch] = None
+        self._memory_used: Optional[int] = None
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._poll.register(alarm, select.POLLIN)
@@ -49,6 +56,7 @@ class Keeper:
                 if descriptor == self._control.fileno():
                     self._hear()
             self._collect()
+            self._watch_memory()
             self._watch_clock()
         survivors = self._end_tree()
         self._control.send(self._report(survivors))
@@ -59,14 +67,15 @@ class Keeper:
         return self._cause is None or self._childless or self._stopped_by == "sweep"
 
     def _wait_milliseconds(self) -> Optional[float]:
-        times = [at for at in (self._deadline, self._kill_at) if at is not None]
+        watch = self._memory.due if self._memory is not None else None
+        times = [at for at in (self._deadline, self._kill_at, watch) if at is not None]
         return max(0.0, (min(times) - time.monotonic()) * 1000) + 1 if times else None
 
     def _hear(self) -> None:
         message, _ = self._control.receive()
         if message is None:
             self._poll.unregister(self._control)
-            self._stop("abandoned", self._grace)
+            self._stop("abandoned", min(self._grace, ABANDONED_GRACE))
         elif message["type"] == "go":
             self._go(message)
         elif message["type"] == "stop":
@@ -75,8 +84,20 @@ class Keeper:
     def _go(self, message: Message) -> None:
         self._grace = message["grace"]
         self._deadline = time.monotonic() + message["timeout"]
+        if message.get("memory") is not None:
+            self._memory = MemoryWatch(os.getpid(), message["memory"], time.monotonic())
         os.write(self._gate, GO)
         self._control.send({"type": "started"})
+
+    def _watch_memory(self) -> None:
+        """Without a grace: it grows while it is asked nicely, and takes its neighbours with it."""
+        now = time.monotonic()
+        if self._memory is None or now < self._memory.due:
+            return
+        used = self._memory.look(now)
+        if used is not None:
+            self._memory_used = used
+            self._stop("memory", 0.0)
 
     def _watch_clock(self) -> None:
         now = time.monotonic()
@@ -119,6 +140,7 @@ class Keeper:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         status = self._status if self._status is not None else signal.SIGKILL
         exited = os.WIFEXITED(status)
+        watched = self._memory.peak if self._memory is not None else 0
         return {
             "type": "exited",
             "code": os.WEXITSTATUS(status) if exited else None,
@@ -126,7 +148,8 @@ class Keeper:
             "cause": self._cause,
             "stopped_by": self._stopped_by,
             "cpu": usage.ru_utime + usage.ru_stime,
-            "memory": usage.ru_maxrss * 1024,
+            "memory": max(usage.ru_maxrss * 1024, watched),
+            "memory_used": self._memory_used,
             "survivors": survivors,
         }
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Iterable
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
@@ -35,6 +36,17 @@ def become_subreaper() -> None:
 def give_up_new_privileges() -> None:
     """Neither this process nor what it executes can gain privileges (set-user-id programs included)."""
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def hide() -> None:
+    """Let no other process of this user trace this one or read its memory and environment. Forks inherit
+    it."""
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
+def show() -> None:
+    """Undo ``hide``, for code that expects an ordinary process."""
+    _prctl(PR_SET_DUMPABLE, 1)
 
 
 def die_with_parent() -> None:

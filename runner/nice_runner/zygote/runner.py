@@ -19,6 +19,7 @@ from typing import Any, Dict, NamedTuple
 from . import kernel
 from .children import restore_signals
 from .execute import execute
+from .landlock import Domain
 from .loading import Job
 
 EX_SOFTWARE = 70
@@ -28,7 +29,8 @@ RESULT, JOB, GATE = 3, 4, 5
 
 
 class Start(NamedTuple):
-    """What a runner is born with: pipes, gate, a directory of its own, the folder of the task's code."""
+    """What a runner is born with: pipes, gate, a directory of its own, the folder of the task's code, and
+    what confines it."""
 
     job: int
     out: int
@@ -37,6 +39,7 @@ class Start(NamedTuple):
     gate: int
     scratch: str
     code: str
+    domain: Domain
 
 
 def run_attempt(start: Start) -> int:
@@ -47,6 +50,7 @@ def run_attempt(start: Start) -> int:
     restore_signals()
     os.umask(0o022)
     os.mkdir(start.scratch, 0o700)
+    start.domain.enter(start.scratch)
     os.chdir(start.scratch)
     _become_ordinary_python(start)
     if os.read(GATE, 1) == b"":
@@ -77,6 +81,7 @@ def _sources(start: Start) -> "tuple[int, ...]":
 def _limit() -> None:
     kernel.die_with_parent()
     kernel.give_up_new_privileges()
+    kernel.show()
     kernel.name_process("nice-run")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -1,4 +1,4 @@
-"""The zygote: one thread that forks a keeper for each request of its one peer, the supervisor.
+"""The zygote: one thread that forks a keeper for each request of its peer, the supervisor.
 
 It stays small and ordinary so that forks stay cheap and safe: no threads, no sockets but the peer's, no
 user code but the modules it was told to preload. Being a subreaper, it inherits what a keeper that was
@@ -50,32 +50,37 @@ def preload(names: Sequence[str]) -> Preloaded:
 
 
 class Zygote:
-    """Serves until the peer is gone or says so, and the last keeper has ended."""
+    """Makes this process small and quiet, and serves one peer after another."""
 
-    def __init__(self, peer: Channel, keep_run: KeepRun, held: Sequence[int] = ()) -> None:
-        self._peer: Optional[Channel] = peer
+    def __init__(self, keep_run: KeepRun, held: Sequence[int] = ()) -> None:
+        self._peer: Optional[Channel] = None
         self._keep_run = keep_run
         self._held = tuple(held)
         self._keepers: Set[int] = set()
-        self._alarm = ChildAlarm()
+        self.alarm = ChildAlarm()
         self._poll = select.poll()
-        self._poll.register(peer, select.POLLIN)
-        self._poll.register(self._alarm, select.POLLIN)
-
-    def serve(self, greeting: Message) -> None:
-        """Greet the peer and fork what it asks for."""
+        self._poll.register(self.alarm, select.POLLIN)
         kernel.become_subreaper()
+        kernel.hide()
         ignore_signals()
         gc.collect()
         gc.freeze()
         gc.disable()
-        if self._peer is not None:
-            self._peer.send(greeting)
-        while self._peer is not None or self._keepers:
+
+    def serve(self, peer: Channel, greeting: Message) -> None:
+        """Greet the peer and fork what it asks for, until it is gone or says so, and the last keeper has
+        ended."""
+        self._peer = peer
+        self._poll.register(peer, select.POLLIN)
+        peer.send(greeting)
+        while self._busy():
             for descriptor, _ in self._poll.poll():
-                if self._peer is not None and descriptor == self._peer.fileno():
-                    self._hear(self._peer)
+                if descriptor != self.alarm.fileno():
+                    self._hear(peer)
             self._collect()
+
+    def _busy(self) -> bool:
+        return self._peer is not None or bool(self._keepers)
 
     def _hear(self, peer: Channel) -> None:
         message, descriptors = peer.receive()
@@ -102,6 +107,7 @@ class Zygote:
         code = EX_SOFTWARE
         try:
             signal.set_wakeup_fd(-1)
+            ignore_signals()  # the zygote itself may listen to one
             self._keep_run(descriptors, self._held)
             code = 0
         except BaseException:
@@ -111,7 +117,7 @@ class Zygote:
             os._exit(code)
 
     def _collect(self) -> None:
-        self._alarm.clear()
+        self.alarm.clear()
         if not all(self._collected(pid, status) for pid, status in collect()):
             self._sweep_orphans()
 

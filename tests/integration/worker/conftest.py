@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.operator import FakeOperator
+from tests.support.containers import TOKEN, Pod
 from tests.support.worker import WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
@@ -49,3 +50,12 @@ def start_worker(operator: FakeOperator, code: Path) -> Iterator[StartWorker]:
 @pytest.fixture
 def worker(start_worker: StartWorker) -> WorkerProcess:
     return start_worker()
+
+
+@pytest.fixture
+async def pod(operator: FakeOperator) -> AsyncIterator[Pod]:
+    """Both containers of a worker, none of them started; the operator asks for the token."""
+    operator.behaviour.token = TOKEN
+    made = Pod(await operator.listen())
+    yield made
+    made.remove()

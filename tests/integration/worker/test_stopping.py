@@ -216,16 +216,18 @@ async def test_runs_end_when_their_supervisor_was_killed(
     await until(lambda: not alive(zygote), "the end of the zygote", 10)
 
 
-async def test_a_run_that_kills_its_keeper_is_lost_and_leaves_nothing(
+async def test_a_run_whose_keeper_is_killed_is_lost_and_leaves_nothing(
     operator: FakeOperator, worker: WorkerProcess, tmp_path: object
 ) -> None:
     twin = await _begin(operator, "daemon", f"{tmp_path}-twin")
     record = await operator.command(
         "sh",
         "-c",
-        "setsid sleep 300 & kill -KILL $PPID; sleep 300",
+        "setsid sleep 300 & echo $PPID; sleep 300",
         env={"MARK": f"{tmp_path}-one"},
     )
+    await operator.said(record, "\n")
+    os.kill(int(record.text()), signal.SIGKILL)
     finish = await operator.finished(record)
     assert (finish.state, finish.reason) == ("lost", "KeeperLost")
     await until(lambda: not _of(record), "the end of the run")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nice_operator.bootstrap.sockets import listen_on_loopback, listen_on_path
+from nice_operator.bootstrap.sockets import listen_on, listen_on_path
 from nice_operator.domain.errors import InvalidInput
 
 
@@ -17,7 +17,7 @@ def close_all(listeners: list[socket.socket]) -> None:
 
 
 def test_localhost_means_both_loopback_addresses_on_one_port() -> None:
-    listeners = listen_on_loopback("localhost", 0)
+    listeners = listen_on("localhost", 0)
 
     ports = {listener.getsockname()[1] for listener in listeners}
     addresses = [listener.getsockname()[0] for listener in listeners]
@@ -27,12 +27,12 @@ def test_localhost_means_both_loopback_addresses_on_one_port() -> None:
 
 
 def test_a_taken_port_is_refused_with_the_remedy() -> None:
-    listeners = listen_on_loopback("127.0.0.1", 0)
+    listeners = listen_on("127.0.0.1", 0)
     port = listeners[0].getsockname()[1]
     listeners[0].listen()
 
     with pytest.raises(InvalidInput, match=f"port {port}.*--port"):
-        listen_on_loopback("localhost", port)
+        listen_on("localhost", port)
 
     close_all(listeners)
 

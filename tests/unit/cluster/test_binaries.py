@@ -47,7 +47,9 @@ def test_go_1_24_is_new_enough() -> None:
 
 
 def test_the_suite_learns_of_its_cluster_by_a_variable() -> None:
-    target = Target(Provider.OWN, Kubectl(Path("/k"), Path("/c"), "staging"), image_prefix="r.example/n")
+    target = Target(
+        Provider.OWN, Kubectl(Path("/k"), Path("/c"), "staging"), image_prefix="r.example/n", run="r1"
+    )
 
     assert Target.from_environment(target.as_variable()) == target
     assert Target.from_environment({}) is None

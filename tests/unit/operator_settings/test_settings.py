@@ -73,3 +73,22 @@ def test_a_switch_or_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
 
     fields = [problem.field for problem in refusal.value.problems]
     assert fields == ["NICE_UNDECLARED_TASKS", "NICE_UNDECLARED_TIMEOUT_AFTER"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "localhost"])
+def test_with_tokens_any_address_is_listened_on(tmp_path: Path, host: str) -> None:
+    settings = dev(str(tmp_path), "--tokens", str(tmp_path), "--host", host)
+
+    assert (settings.host, settings.tokens) == (host, tmp_path.resolve())
+
+
+def test_the_directory_of_tokens_may_come_from_the_environment(tmp_path: Path) -> None:
+    assert dev(str(tmp_path), NICE_TOKEN_DIR=str(tmp_path)).tokens == tmp_path.resolve()
+    assert dev(str(tmp_path), NICE_TOKEN_DIR="").tokens is None
+
+
+def test_tokens_that_are_no_directory_and_a_host_that_is_no_address_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        dev(str(tmp_path), "--tokens", str(tmp_path / "absent"), "--host", "nice.example")
+
+    assert [problem.field for problem in refusal.value.problems] == ["--tokens", "--host"]

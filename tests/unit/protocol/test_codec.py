@@ -43,7 +43,17 @@ def test_a_field_that_may_be_left_out_has_its_default() -> None:
 @pytest.mark.parametrize("message", all_messages(), ids=lambda m: m.type)
 def test_every_required_field_is_missed(codec: Codec, message: Any) -> None:
     value = json.loads(PLAIN.encode(message))
-    optional = {"labels", "resume", "discard", "lost", "cancel", "env", "memory_limit", "unhandled_errors"}
+    optional = {
+        "labels",
+        "facts",
+        "resume",
+        "discard",
+        "lost",
+        "cancel",
+        "env",
+        "memory_limit",
+        "unhandled_errors",
+    }
     optional |= {"stop_on_lost_lease", "about", "message", "result", "exit_code", "signal", "stopped_by"}
     optional |= {"interrupted", "error_type", "cpu_seconds", "peak_memory", "log", "type"}
     optional = {"error": {"type", "about"}, "release": {"type", "code", "message"}}.get(
@@ -100,6 +110,8 @@ FIELDS: list[tuple[str, str, Any, Code]] = [
     ("hello", "versions", ["1"], Code.WRONG_TYPE),
     ("hello", "labels", {"a": 1}, Code.WRONG_TYPE),
     ("hello", "labels", {str(i): "x" for i in range(65)}, Code.OUT_OF_RANGE),
+    ("hello", "facts", {"landlock": 7}, Code.WRONG_TYPE),
+    ("hello", "facts", {"landlock_trouble": "x" * 1025}, Code.OUT_OF_RANGE),
     ("hello", "resume", [{"run": RUN, "epoch": 1, "phase": "dead"}], Code.OUT_OF_RANGE),
     ("hello", "resume", [{"run": "x", "epoch": 1, "phase": "running"}], Code.OUT_OF_RANGE),
     ("heartbeat", "runs", {}, Code.WRONG_TYPE),

@@ -37,6 +37,15 @@ def test_a_timeout_says_how_long_it_was() -> None:
     assert "2.5 s" in judge(Ending(code=0, cause=Cause.DEADLINE), program=True, timeout=2.5).message
 
 
+def test_a_run_that_used_too_much_memory_says_how_much_and_what_to_do() -> None:
+    ending = Ending(signal=9, cause=Cause.MEMORY, memory_used=70 << 20)
+    verdict = judge(ending, program=True, timeout=2, memory_limit=64 << 20)
+    assert (verdict.state, verdict.reason) == ("failed", "OutOfMemory")
+    assert "70.0 MiB" in verdict.message
+    assert "64.0 MiB" in verdict.message
+    assert "raise the limit" in verdict.message
+
+
 def test_nobody_knowing_the_end_is_a_loss() -> None:
     assert judge(Ending(), program=False, timeout=1).state == "lost"
 

@@ -66,3 +66,31 @@ def test_an_operator_far_away_is_named_by_its_url() -> None:
     assert (settings.operator_url, settings.operator_socket) == ("ws://operator:9999", None)
     assert settings.labels == {"gpu": "yes", "zone": ""}
     assert settings.preload == ("a", "b")
+
+
+def test_a_worker_of_a_pod_is_told_where_everything_is() -> None:
+    settings = read_settings(
+        [],
+        {
+            "NICE_OPERATOR_URL": "wss://operator:9999",
+            "NICE_TOKEN_FILE": "/token",
+            "NICE_CA_FILE": "/ca.crt",
+            "NICE_ZYGOTE_SOCKET": "/run/nice/zygote.sock",
+            "NICE_READY_FILE": "/run/ready",
+            "NICE_SPARE_RUNNERS": "2",
+        },
+    )
+    assert (settings.token_file, settings.ca_file) == (Path("/token"), Path("/ca.crt"))
+    assert (settings.zygote_socket, settings.ready_file) == (
+        Path("/run/nice/zygote.sock"),
+        Path("/run/ready"),
+    )
+    assert settings.spare_runners == 2
+    assert settings.alone_seconds > 86400, "nobody would be helped by a container that starts again"
+    assert settings.drained_seconds > 60, "the pod is taken first"
+
+
+def test_a_path_that_depends_on_where_we_are_is_a_mistake() -> None:
+    environment = {"NICE_OPERATOR_URL": "ws://operator", "NICE_TOKEN_FILE": "token"}
+    with pytest.raises(BadSettings, match="NICE_TOKEN_FILE: expected an absolute path, found 'token'"):
+        read_settings([], environment)

@@ -90,7 +90,7 @@ class ExternalHub:
         """It wants one job more."""
         worker.ask()
         if worker.hungry:
-            self._wakeups.publish(topics.QUEUE)
+            self._wakeups.publish(topics.ASKED)
 
     def disconnect(self, worker: ExternalWorker) -> None:
         """Its socket is gone: it gets nothing more, its names go, and what it holds waits for a result on

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from nice_operator.domain.run import Run
-from nice_operator.ports import RunFilter
+from nice_operator.engine.service import Engine
+from nice_operator.ports import RunFilter, RunPage
 from nice_operator.web.answers import json_response
 from nice_operator.web.documents import attempt_document, run_document
 from nice_operator.web.keys import ENGINE, OPTIONS
@@ -14,6 +17,10 @@ from nice_operator.web.requests import cursor, integer, requester, run_id, secon
 from nice_operator.web.routing import Access, Operation, Route
 
 MAX_PAGE = 500
+FIRST_STEP = 16
+"""Runs that are read at first, then twice as many each time, until there are enough or the answer is full."""
+MAX_ANSWER = 4 * 1024 * 1024
+"""Characters of payloads and results after which a page ends, however many runs were asked for."""
 MAX_WAIT = 60.0
 """Longest answer to ``?wait=``; a caller who wants to wait longer asks again."""
 
@@ -25,13 +32,29 @@ async def run_of(request: web.Request) -> Run:
 
 async def list_runs(request: web.Request) -> web.Response:
     """Runs, newest first."""
-    page = await request.app[ENGINE].runs.list(await _filter(request))
+    page = await _page(request.app[ENGINE], await _filter(request))
     return json_response(
         {
             "runs": [run_document(run) for run in page.runs],
             "next": None if page.next is None else str(page.next),
         }
     )
+
+
+async def _page(engine: Engine, wanted: RunFilter) -> RunPage:
+    """As many of the wanted runs as fit into one answer, at least one: each may have 2 MiB with it."""
+    runs: list[Run] = []
+    step, size = FIRST_STEP, 0
+    before = wanted.before
+    while True:
+        page = await engine.runs.list(
+            replace(wanted, before=before, limit=min(step, wanted.limit - len(runs)))
+        )
+        runs += page.runs
+        size += sum(len(run.payload) + len(run.result or "") for run in page.runs)
+        before, step = page.next, step * 2
+        if before is None or len(runs) >= wanted.limit or size > MAX_ANSWER:
+            return RunPage(tuple(runs), before)
 
 
 async def _filter(request: web.Request) -> RunFilter:
@@ -84,7 +107,8 @@ ROUTES = (
             "List runs, newest first", {200: "A page", 400: "A wrong filter", 404: "No such task"},
             {"namespace": "Only this namespace", "task": "Only this task (of the namespace, or the default)",
              "state": "Only these states; repeat it or separate with commas",
-             "limit": "How many, 1 to 500; 50 when absent", "cursor": "The next of the answer before"},
+             "limit": "At most so many, 1 to 500; 50 when absent. A page of 4 MiB ends sooner",
+             "cursor": "The next of the answer before"},
         ),
     ),
     Route(

@@ -11,7 +11,7 @@ from nice_operator.domain.errors import Unavailable
 from nice_operator.engine.service import Engine
 from nice_operator.web.answers import json_response
 from nice_operator.web.definitions import Definitions
-from nice_operator.web.documents import worker_document
+from nice_operator.web.documents import health_document, lead_document, stamp, worker_document
 from nice_operator.web.keys import DEFINITIONS, ENGINE, OPTIONS
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.sse import Event, stream
@@ -30,7 +30,10 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """The process answers."""
+    """The process answers, and none of its loops hangs; one that fails is no reason to begin anew."""
+    hung = sorted(health.name for health in request.app[ENGINE].services() if health.hung)
+    if hung:
+        raise Unavailable(f"not alive: {', '.join(hung)} hangs")
     return json_response({"status": "ok"})
 
 
@@ -43,6 +46,23 @@ async def readyz(request: web.Request) -> web.Response:
         ailing = ", ".join(sorted(name for name, well in health.items() if not well))
         raise Unavailable(f"not ready: {ailing} is being restarted after an error; the log says why")
     return json_response({"status": "ok"})
+
+
+async def health(request: web.Request) -> web.Response:
+    """How each part of this replica does, which others there are, and who leads."""
+    engine = request.app[ENGINE]
+    duties = () if engine.leading is None else engine.leading.duties()
+    replicas = engine.roster.replicas
+    return json_response(
+        {
+            "replica": engine.settings.replica or None,
+            "leads": None if engine.leading is None else engine.leading.term is not None,
+            "leader": lead_document(await engine.lead()),
+            "services": [health_document(service) for service in engine.services()],
+            "duties": [health_document(duty) for duty in duties],
+            "replicas": [{"name": one.name, "startedAt": stamp(one.started_at)} for one in replicas],
+        }
+    )
 
 
 async def workers(request: web.Request) -> web.Response:
@@ -80,10 +100,17 @@ ROUTES = (
         "GET", "/api/v1", index, Access.READ,
         Operation("Where to go from here", {200: "Addresses, by name"}),
     ),
-    Route("GET", "/healthz", healthz, Access.OPEN, Operation("The process answers", {200: "It does"})),
+    Route(
+        "GET", "/healthz", healthz, Access.OPEN,
+        Operation("The process answers, its loops turn", {200: "They do", 503: "One hangs"}),
+    ),
     Route(
         "GET", "/readyz", readyz, Access.OPEN,
         Operation("Process, database and loops work", {200: "They do", 503: "One does not"}),
+    ),
+    Route(
+        "GET", "/api/v1/health", health, Access.READ,
+        Operation("How each part does, and who leads", {200: "Services, duties, replicas, the leader"}),
     ),
     Route(
         "GET", "/api/v1/workers", workers, Access.READ,

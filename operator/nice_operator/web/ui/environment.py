@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from nice_operator.domain.isolation import weakness
 from nice_operator.domain.timeout import format_duration
 from nice_operator.web.options import WebOptions
 from nice_operator.web.schedules import in_words
@@ -42,6 +43,7 @@ def make_environment(options: WebOptions) -> Environment:
         "base": options.base_path,
         "static": f"{options.base_path}/static/{assets.VERSION}",
         "view_only": options.view_only,
+        "weakness": weakness,
         "synced": options.sync,
     }
     return environment

@@ -13,6 +13,7 @@ from nice_operator.domain.task import Task
 from nice_operator.engine.runs import RunRequest
 from nice_operator.web.api.runs import run_of
 from nice_operator.web.api.tasks import task_of
+from nice_operator.web.aside import read_aside
 from nice_operator.web.errors import Refusal, refusal_of
 from nice_operator.web.identity import requester_of
 from nice_operator.web.keys import ENGINE, OPTIONS, REQUEST_ID
@@ -23,6 +24,7 @@ from nice_operator.web.ui.show import pretty_json
 from nice_operator.web.ui.task_list import show_tasks
 from nice_operator.web.ui.task_page import PayloadForm, show_task
 
+MOST_FIELDS = 16
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -50,7 +52,7 @@ async def start_run(request: web.Request) -> web.Response:
 
 async def _start(request: web.Request, task: Task, typed: str) -> Run:
     who = requester_of(request, Trigger.UI)
-    wanted = RunRequest(task=task, payload=payload_of_text(typed), requester=who)
+    wanted = RunRequest(task=task, payload=await payload_of_text(typed), requester=who)
     return (await request.app[ENGINE].runs.request(wanted)).run
 
 
@@ -74,7 +76,7 @@ async def run_again(request: web.Request) -> web.Response:
     typed = (await _fields(request)).get("payload", "")
     run = await run_of(request)
     try:
-        payload = payload_of_text(typed)
+        payload = await payload_of_text(typed)
         again = (await request.app[ENGINE].runs.rerun(run.id, requester_of(request, Trigger.UI), payload)).run
     except NiceError as error:
         refusal = refusal_of(error, request[REQUEST_ID])
@@ -96,7 +98,16 @@ def _refused(error: NiceError, typed: str, refusal: Refusal) -> _Shown:
 async def _fields(request: web.Request) -> dict[str, str]:
     if request.body_exists and request.content_type != _FORM:
         raise web.HTTPUnsupportedMediaType(text=f"this address takes the page's own forms ({_FORM})")
-    form = parse_qsl(await body_text(request), keep_blank_values=True)
+    return await read_aside(_form, await body_text(request))
+
+
+def _form(text: str) -> dict[str, str]:
+    try:
+        form = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except UnicodeDecodeError:
+        raise InvalidInput("the form holds bytes that are not UTF-8; send it as UTF-8") from None
+    except ValueError:
+        raise InvalidInput(f"the form has more than {MOST_FIELDS} fields; send the page's own") from None
     return {name: value.replace("\r\n", "\n") for name, value in form}
 
 

@@ -44,9 +44,17 @@ async def run_page(request: web.Request) -> web.Response:
 
 
 async def workers_page(request: web.Request) -> web.Response:
-    """Workers that are connected."""
-    workers = request.app[ENGINE].workforce.list()
-    return page(request, "workers.html", {"here": "/ui/workers", "workers": workers})
+    """Workers that are connected; with several servers, which ones there are and who leads."""
+    engine = request.app[ENGINE]
+    replicas = engine.roster.replicas if engine.settings.replica else ()
+    context = {
+        "here": "/ui/workers",
+        "workers": engine.workforce.list(),
+        "own": engine.settings.replica,
+        "replicas": replicas,
+        "lead": await engine.lead() if replicas else None,
+    }
+    return page(request, "workers.html", context)
 
 
 _TASK = "/ui/tasks/{namespace}/{name}"

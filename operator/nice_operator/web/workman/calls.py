@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from nice_operator.domain.errors import NotFound, Unavailable
+from nice_operator.domain.errors import InvalidInput, NotFound, TaskChanged, Unavailable
 from nice_operator.domain.run import Requester, Run
 from nice_operator.domain.task import Task
+from nice_operator.engine.endings import RunEnd, end_of
 from nice_operator.engine.runs import RunRequest
 from nice_operator.engine.service import Engine
 from nice_operator.web.options import WebOptions
@@ -40,29 +42,43 @@ class Calls:
         return await self._engine.jobs.task(self._options.namespace, name, wait)
 
     async def submit(
-        self, task: Task, payload: str | None, key: str | None = None, *, named: bool = False
+        self, name: str, task: Task, payload: str | None, key: str | None = None, *, named: bool = False
     ) -> Run:
-        """Record a request. ``named``: its worker is told ``options`` in any case."""
+        """Record a request for ``task``, which ``name`` stands for, or stood. ``named``: its worker is told
+        ``options`` in any case."""
         wanted = RunRequest(task, payload, self._requester, idempotency_key=key, names_payload=named)
-        return (await self._engine.runs.request(wanted)).run
+        return await self._record(wanted, lambda: self.task(name))
 
-    async def end_of(self, run: Run, listening: Callable[[], bool]) -> Run:
-        """The run at its end, or as it stands when nobody listens any more: that cancels nothing. An outage
-        of the database is waited out."""
-        while not run.state.final and listening():
+    async def _record(self, wanted: RunRequest, look_up: Callable[[], Awaitable[Task]]) -> Run:
+        """The task may have been looked up a while ago: when it has changed, or refuses a payload that its
+        present version may take, it is looked up again."""
+        try:
+            return (await self._engine.runs.request(replace(wanted, exact=True))).run
+        except (TaskChanged, InvalidInput):
+            self._engine.jobs.forget(wanted.task)
+        return (await self._engine.runs.request(replace(wanted, task=await look_up()))).run
+
+    async def end_of(self, run: Run, listening: Callable[[], bool]) -> RunEnd:
+        """The run's end, or how it stands when nobody listens any more: that cancels nothing. An outage of
+        the database is waited out."""
+        end = end_of(run)
+        while not end.state.final and listening():
             try:
-                run = await self._engine.runs.wait(run.id, WAIT_SECONDS)
+                end = await self._engine.runs.end(run, WAIT_SECONDS)
             except Unavailable:
                 await self._engine.clock.sleep(OUTAGE_SECONDS)
-        return run
+        return end
 
     async def schedule(
         self, when: datetime, name: str, payload: str | None, key: str | None = None, *, named: bool = False
     ) -> Run:
         """Record a job for a moment; a past one runs at once. ``named`` as for ``submit``."""
-        task = await self._engine.jobs.task_for_later(self._options.namespace, name)
+
+        async def look_up() -> Task:
+            return await self._engine.jobs.task_for_later(self._options.namespace, name)
+
         wanted = RunRequest(
-            task,
+            await look_up(),
             payload,
             self._requester,
             idempotency_key=key,
@@ -70,7 +86,7 @@ class Calls:
             scheduled=True,
             names_payload=named,
         )
-        return (await self._engine.runs.request(wanted)).run
+        return await self._record(wanted, look_up)
 
     async def unschedule(self, job: object) -> bool:
         """Take back a scheduled job; False for whatever is not the id of one that waits."""

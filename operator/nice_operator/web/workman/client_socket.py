@@ -9,9 +9,10 @@ from uuid import uuid4
 from aiohttp import web
 
 from nice_operator.domain.errors import InvalidInput, TooMany
-from nice_operator.domain.run import Run
 from nice_operator.domain.strict_json import dump_json
 from nice_operator.domain.task import Task
+from nice_operator.engine.endings import RunEnd
+from nice_operator.web.aside import read_aside
 from nice_operator.web.errors import refusal_of
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.workman.calls import Calls
@@ -32,6 +33,8 @@ from nice_operator.web.workman.sockets import Conversation, conversation
 
 MOST_IN_FLIGHT = 10_000
 """Jobs that one connection can wait for at a time."""
+MOST_HELD = 64 * 1024 * 1024
+"""Characters of options that the jobs may have together that one connection waits for."""
 MOST_RECORDED = 256
 """Scheduled jobs of one connection recorded at a time, sharing commits; with more, nothing is read."""
 
@@ -56,15 +59,16 @@ class _Client:
         self._api = api
         self._talk = talk
         self._room = asyncio.Semaphore(MOST_RECORDED)
+        self._held = 0
 
     async def take(self, text: str | InvalidInput) -> None:
         """Carry out one message. A job is recorded in the order it came, and waited for beside the others."""
         try:
             if isinstance(text, InvalidInput):
                 raise text
-            request = read_request(text)
+            request = await read_aside(read_request, text)
         except InvalidInput as error:
-            self._talk.outbox.send(bad_message(error))
+            await self._talk.refuse(bad_message(error))
             return
         match request.action:
             case RunTask():
@@ -80,17 +84,33 @@ class _Client:
             if len(self._talk.tasks) >= MOST_IN_FLIGHT:
                 raise TooMany(f"{MOST_IN_FLIGHT} jobs of this connection are under way; wait for some to end")
             bounded(job.options)
+            size = self._room_for(job)
             task = await self._api.known(job.name)
         except Exception as error:
             self._refuse(request.nonce, error)
         else:
-            self._talk.spawn(self._answer(request.nonce, self._run(task, job)))
+            self._talk.spawn(self._holding(size, self._answer(request.nonce, self._run(task, job))))
+
+    def _room_for(self, job: RunTask) -> int:
+        size = len(job.options or "")
+        if self._held + size > MOST_HELD:
+            raise TooMany(
+                f"the jobs of this connection under way have {self._held} characters of options, and "
+                f"{MOST_HELD} is the most; wait for some to end"
+            )
+        return size
+
+    async def _holding(self, size: int, work: Awaitable[None]) -> None:
+        self._held += size
+        try:
+            await work
+        finally:
+            self._held -= size
 
     async def _run(self, task: Task | None, job: RunTask) -> str | None:
         task = task or await self._api.task(job.name)
-        run = await self._api.submit(task, job.options)
-        run = await self._api.end_of(run, lambda: not self._talk.socket.closed)
-        return _result(run)
+        run = await self._api.submit(job.name, task, job.options)
+        return _result(await self._api.end_of(run, lambda: not self._talk.socket.closed))
 
     async def _schedule(self, job: ScheduleTask) -> str:
         try:
@@ -125,7 +145,7 @@ class _Client:
         self._talk.outbox.send(reply(nonce, error_text(refusal)))
 
 
-def _result(run: Run) -> str | None:
+def _result(run: RunEnd) -> str | None:
     refusal = refusal_of_run(run)
     return run.result if refusal is None else error_text(refusal)
 

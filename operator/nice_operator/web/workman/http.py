@@ -11,10 +11,12 @@ from typing import Any
 from aiohttp import web
 
 from nice_operator.domain.run import Run
-from nice_operator.domain.strict_json import dump_json, parse_json
+from nice_operator.domain.strict_json import dump_json
+from nice_operator.engine.endings import RunEnd
 from nice_operator.web.headers import NO_CONTENT_TYPE
 from nice_operator.web.keys import ENGINE, OPTIONS
-from nice_operator.web.requests import body_text, idempotency_key, requester
+from nice_operator.web.payloads import payload_of_job
+from nice_operator.web.requests import idempotency_key, requester
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.workman.calls import Calls
 from nice_operator.web.workman.moments import parse_when
@@ -36,15 +38,15 @@ async def list_names(request: web.Request) -> web.Response:
 async def run_task(request: web.Request) -> web.Response:
     """Run the task with the body as its payload, wait, and answer with its result."""
     api = calls(request)
-    payload, key = await _payload(request), idempotency_key(request)
-    task = await api.task(request.match_info["name"])
-    run = await api.submit(task, payload, key, named=True)
+    payload, key = await payload_of_job(request), idempotency_key(request)
+    name = request.match_info["name"]
+    run = await api.submit(name, await api.task(name), payload, key, named=True)
     return _answer(await api.end_of(run, lambda: _listening(request)))
 
 
 async def schedule_task(request: web.Request) -> web.Response:
     """Keep the body as the payload of a job for a moment, and answer with the job's id."""
-    payload, key = await _payload(request), idempotency_key(request)
+    payload, key = await payload_of_job(request), idempotency_key(request)
     when = parse_when(request.match_info["when"])
     run = await calls(request).schedule(when, request.match_info["name"], payload, key, named=True)
     return _named(_json({"id": str(run.id)}), run)
@@ -55,28 +57,18 @@ async def unschedule_task(request: web.Request) -> web.Response:
     return _json({"found": await calls(request).unschedule(request.match_info["id"])})
 
 
-async def _payload(request: web.Request) -> str | None:
-    """The body as JSON, whatever its declared type; None, the task's default payload, when there is none.
-    A task without a default gets null, as the original's clients expect."""
-    text = await body_text(request)
-    if not text.strip():
-        return None
-    parse_json(text)
-    return text.strip()
-
-
 def _listening(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-def _answer(run: Run) -> web.Response:
+def _answer(run: RunEnd) -> web.Response:
     refusal = refusal_of_run(run)
     if refusal is not None:
         return _named(_json(refusal.document(), status=refusal.status), run)
     return _named(result_answer(run.result), run)
 
 
-def _named(response: web.Response, run: Run) -> web.Response:
+def _named(response: web.Response, run: Run | RunEnd) -> web.Response:
     response.headers["Nice-Run-Id"] = str(run.id)
     return response
 

@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 
 from nice_operator.domain.errors import InvalidInput
-from nice_operator.domain.run import Run, RunState
+from nice_operator.domain.run import RunState
 from nice_operator.domain.strict_json import MAX_BYTES, dump_json
+from nice_operator.engine.endings import RunEnd
 from nice_operator.web.errors import Refusal
 
 _STATUS = {
@@ -56,7 +57,7 @@ def reply(nonce: str | None, result: str | None) -> str:
     return bare(result) if nonce is None else enveloped(nonce, result)
 
 
-def refusal_of_run(run: Run) -> Refusal | None:
+def refusal_of_run(run: RunEnd) -> Refusal | None:
     """What is told of a run that did not succeed; None for one that did."""
     if run.state is RunState.SUCCEEDED:
         return None

@@ -14,7 +14,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from nice_operator.domain.errors import InvalidInput
 from nice_operator.domain.strict_json import MAX_BYTES
+from nice_operator.web.keys import VISIT
 from nice_operator.web.outbox import Outbox
+from nice_operator.web.pace import Bucket, Turns
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ MAX_MESSAGE = MAX_BYTES + ENVELOPE
 PING_EVERY = 600.0
 """A peer whose program is busy answers no ping for minutes; half of this may pass until it counts as dead."""
 CLOSE_WITHIN = 5.0
+WRONG_RATE, WRONG_BURST = 100.0, 1000.0
+"""Messages that cannot be read, of one connection: so many a second, and at once. More are read later."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """The peer's kernel answers these however busy its program is: a machine that is gone is noticed in 2 min."""
 
@@ -34,16 +38,24 @@ class Conversation:
 
     socket: web.WebSocketResponse
     outbox: Outbox
+    wrong: Bucket = field(default_factory=lambda: Bucket(WRONG_RATE, WRONG_BURST))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def texts(self) -> AsyncIterator[str | InvalidInput]:
         """Messages until the end. A binary frame is read as UTF-8 text; what is none is an error."""
+        turns = Turns()
         async for frame in self.socket:
             if frame.type is WSMsgType.TEXT:
                 yield frame.data
             elif frame.type is WSMsgType.BINARY:
                 yield _decoded(frame.data)
             await self.outbox.calm()
+            await turns.rest()
+
+    async def refuse(self, answer: str) -> None:
+        """Answer what cannot be read. Who sends much of it is read no faster than the bucket fills."""
+        self.outbox.send(answer)
+        await asyncio.sleep(self.wrong.take())
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something go on beside the reading."""
@@ -66,6 +78,8 @@ async def conversation(request: web.Request) -> AsyncIterator[Conversation]:
     await socket.prepare(request)
     _keep_alive(request.transport)
     outbox = Outbox(socket, request.transport)
+    if (visit := request.get(VISIT)) is not None:
+        visit.goodbye = outbox.close
     writer = asyncio.create_task(outbox.write())
     try:
         yield Conversation(socket, outbox)

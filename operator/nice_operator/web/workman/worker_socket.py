@@ -10,7 +10,8 @@ from aiohttp import web
 from nice_operator.domain.errors import InvalidInput, NiceError, Unavailable
 from nice_operator.engine.external.worker import ExternalWorker, Job
 from nice_operator.engine.service import Engine
-from nice_operator.web.identity import person_of
+from nice_operator.web.aside import read_aside
+from nice_operator.web.identity import identity_of
 from nice_operator.web.keys import ENGINE, OPTIONS
 from nice_operator.web.outbox import Outbox
 from nice_operator.web.routing import Access, Operation, Route
@@ -38,7 +39,7 @@ async def serve_worker(request: web.Request) -> web.StreamResponse:
     async with conversation(request) as talk:
         channel = _Channel(talk.outbox)
         namespace = request.app[OPTIONS].namespace
-        connected = await engine.external.connect(_identity(request), namespace, _peer(request), channel)
+        connected = await engine.external.connect(identity_of(request), namespace, _peer(request), channel)
         worker = _Worker(engine, connected, talk)
         try:
             async for text in talk.texts():
@@ -46,11 +47,6 @@ async def serve_worker(request: web.Request) -> web.StreamResponse:
         finally:
             engine.external.disconnect(connected)
     return talk.socket
-
-
-def _identity(request: web.Request) -> str:
-    """Who sends results: the user that a trusted proxy names. Where nobody is asked, all are the same."""
-    return person_of(request).shown
 
 
 def _peer(request: web.Request) -> str:
@@ -85,9 +81,9 @@ class _Worker:
         try:
             if isinstance(text, InvalidInput):
                 raise text
-            message = read_message(text)
+            message = await read_aside(read_message, text)
         except InvalidInput as error:
-            self._talk.outbox.send(bad_message(error))
+            await self._talk.refuse(bad_message(error))
             return
         await self._carry_out(message)
 

@@ -1,0 +1,91 @@
+{{- define "nice.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "nice.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains (include "nice.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "nice.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end }}
+
+{{- define "nice.selector" -}}
+app.kubernetes.io/name: nice-commander
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "nice.labels" -}}
+{{ include "nice.selector" . }}
+app.kubernetes.io/part-of: nice-commander
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "nice.image" -}}
+{{- $name := printf "%s/%s" .image.registry .image.repository | trimPrefix "/" -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" $name .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $name (default .version .image.tag) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "nice.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}{{ default (include "nice.fullname" .) .Values.serviceAccount.name }}{{- else -}}{{ default "default" .Values.serviceAccount.name }}{{- end -}}
+{{- end }}
+
+{{- define "nice.workerServiceAccount" -}}
+{{- if .Values.workerServiceAccount.create -}}{{ default (printf "%s-worker" (include "nice.fullname" .)) .Values.workerServiceAccount.name }}{{- else -}}{{ default "default" .Values.workerServiceAccount.name }}{{- end -}}
+{{- end }}
+
+{{- define "nice.trialDatabase" -}}
+{{- if not (or .Values.database.url .Values.database.existingSecret) -}}yes{{- end -}}
+{{- end }}
+
+{{- define "nice.trialRedis" -}}
+{{- if and .Values.redis.enabled (not (or .Values.redis.url .Values.redis.existingSecret)) -}}yes{{- end -}}
+{{- end }}
+
+{{- /* A Secret of the user's; of the chart's own, one for a URL and another for the trial server: they hold different things. */ -}}
+{{- define "nice.databaseSecret" -}}
+{{- if and .Values.database.url .Values.database.existingSecret }}{{ fail "set database.url or database.existingSecret, not both" }}{{ end -}}
+{{- $own := printf "%s-database" (include "nice.fullname" .) -}}
+{{- .Values.database.existingSecret | default (ternary (printf "%s-url" $own) $own (ne .Values.database.url "")) -}}
+{{- end }}
+{{- define "nice.redisSecret" -}}
+{{- if and .Values.redis.url .Values.redis.existingSecret }}{{ fail "set redis.url or redis.existingSecret, not both" }}{{ end -}}
+{{- $own := printf "%s-redis" (include "nice.fullname" .) -}}
+{{- .Values.redis.existingSecret | default (ternary (printf "%s-url" $own) $own (ne .Values.redis.url "")) -}}
+{{- end }}
+{{- define "nice.tokenSecret" -}}{{ default (printf "%s-token" (include "nice.fullname" .)) .Values.auth.existingSecret }}{{- end }}
+
+{{- /* The namespaces with pools: the release's own, and those of the values. */ -}}
+{{- define "nice.poolNamespaces" -}}
+{{- concat (list .Release.Namespace) .Values.poolNamespaces | uniq | toJson -}}
+{{- end }}
+
+{{- /* Names by which the page may be called. */ -}}
+{{- define "nice.hosts" -}}
+{{- $name := include "nice.fullname" . -}}
+{{- $own := list $name (printf "%s.%s" $name .Release.Namespace) (printf "%s.%s.svc" $name .Release.Namespace) (printf "%s.%s.svc.cluster.local" $name .Release.Namespace) -}}
+{{- concat $own .Values.hosts .Values.ingress.hosts .Values.httpRoute.hostnames | uniq | join "," -}}
+{{- end }}
+
+{{- define "nice.taskRules" }}
+- apiGroups: [nicecommander.dev]
+  resources: [nicetasks, niceworkerpools]
+  verbs: [get, list, watch]
+- apiGroups: [nicecommander.dev]
+  resources: [nicetasks/status, niceworkerpools/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
