@@ -152,7 +152,8 @@ def test_stopping_and_older_history_work_without_javascript(plain_visitor: Visit
     page.get_by_role("button", name="Stop").click()
     run = page.url.rpartition("/")[2]
     call(plain_visitor.base, f"/api/v1/runs/{run}?wait=30")
-    page.reload()
+    page.wait_for_load_state()  # the answer to the form is a page of its own
+    page.goto(page.url)
     expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
     for _ in range(21):
         ended_run(plain_visitor.base, "quick")
