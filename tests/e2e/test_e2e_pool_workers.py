@@ -1,0 +1,160 @@
+"""Pools with workers that work: they grow with what waits, only idle ones go, and what
+kills a runner is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.harm import Harm
+from tests.cluster.kubectl import Kubectl
+from tests.support.release import CHART, NAME, Release, python_task, test_values, until
+
+SLEEP = "import time\n\ndef run(seconds):\n    time.sleep(seconds)\n    return seconds\n"
+EAT = "def run(_):\n    eaten = [bytearray(10_000_000) for _ in range(60)]\n    return len(eaten)\n"
+
+
+@pytest.fixture(scope="module")
+def release(
+    kubectl: Kubectl, crds: list[dict[str, Any]], shared_namespace: str, images: str
+) -> Iterator[Release]:
+    release = Release(kubectl, shared_namespace)
+    release.helm("install", NAME, str(CHART), values=test_values(images))
+    release.ready()
+    with release.reached():
+        yield release
+    release.helm("uninstall", NAME)
+
+
+def make(release: Release, name: str, task: dict[str, Any], **spec: Any) -> None:
+    """A pool and a task of it."""
+    pool = {
+        "apiVersion": "nicecommander.dev/v1beta1",
+        "kind": "NiceWorkerPool",
+        "metadata": {"name": name, "namespace": release.namespace},
+        "spec": spec,
+    }
+    task["metadata"]["namespace"] = release.namespace
+    release.kubectl.apply(pool, task)
+    release.kubectl(
+        "wait", "--for=condition=Ready", f"nicetask/{name}", "-n", release.namespace, "--timeout=60s",
+        seconds=90,
+    )  # fmt: skip
+
+
+def ask(release: Release, task: str, payload: Any) -> str:
+    """Ask for a run; its id."""
+    path = f"/api/v1/tasks/{release.namespace}/{task}/runs"
+    status, run = release.ask("POST", path, {"payload": payload})
+    assert status in (200, 201, 202), run
+    return str(run["id"])
+
+
+def run_of(release: Release, run: str) -> dict[str, Any]:
+    found: dict[str, Any] = release.insist("GET", f"/api/v1/runs/{run}")[1]
+    return found
+
+
+def replicas(release: Release, pool: str) -> int:
+    found = release.kubectl.get("deployment", f"nice-pool-{pool}", "-n", release.namespace)
+    return int(found["spec"]["replicas"])
+
+
+def pods(release: Release, pool: str) -> set[str]:
+    """Its pods that are not being deleted."""
+    label = f"nicecommander.dev/pool={pool}"
+    items = release.kubectl.get("pods", "-l", label, "-n", release.namespace)["items"]
+    return {pod["metadata"]["name"] for pod in items if "deletionTimestamp" not in pod["metadata"]}
+
+
+def test_a_pool_grows_with_what_waits_and_only_idle_workers_go(release: Release) -> None:
+    task = python_task("grow", SLEEP, workerPool="grow", onLost="Fail", timeoutAfter="5 minutes")
+    make(release, "grow", task, slots=1, idleSeconds=5, replicas={"min": 0, "max": 3})
+
+    long = ask(release, "grow", 60)
+    short = [ask(release, "grow", 1) for _ in range(8)]
+    until(lambda: replicas(release, "grow") == 3 or None, "the pool grows to its maximum", 60)
+    until(lambda: len(pods(release, "grow")) == 3 or None, "its pods are made", 60)
+
+    busy = until(lambda: run_of(release, long)["worker"], "the long run has a worker", 60)
+    until(lambda: replicas(release, "grow") == 1 or None, "the idle workers go", 120)
+    until(lambda: len(pods(release, "grow")) == 1 or None, "and their pods", 60)
+
+    assert run_of(release, long)["state"] == "running"
+    assert pods(release, "grow") == {busy}
+    ended = until(lambda: run_of(release, long) if run_of(release, long)["final"] else None, "it ends", 120)
+    assert (ended["state"], ended["attempt"]) == ("succeeded", 1)
+    assert all(run_of(release, run)["state"] == "succeeded" for run in short)
+
+    until(lambda: replicas(release, "grow") == 0 or None, "the pool goes to zero", 120)
+    again = ask(release, "grow", 0)
+    until(lambda: run_of(release, again)["final"] or None, "and comes back for the next run", 120)
+
+
+def test_a_run_that_eats_the_containers_memory_ends_and_says_so(release: Release) -> None:
+    """Where the kernel kills one process (cgroup v1) that run alone fails; where it kills the whole
+    container, all its runs are lost, and told why."""
+    limited = {"name": "runner", "image": _runner(release), "resources": {"limits": {"memory": "160Mi"}}}
+    task = python_task("eat", EAT, workerPool="eat", onLost="Fail")
+    make(release, "eat", task, replicas={"min": 1, "max": 1}, template={"spec": {"containers": [limited]}})
+
+    run = ask(release, "eat", None)
+    ended = until(lambda: run_of(release, run) if run_of(release, run)["final"] else None, "it ends", 120)
+
+    alone = (ended["state"], ended["signal"]) == ("failed", "SIGKILL")
+    all_told = ended["state"] == "lost" and "used more memory than its limit (OOMKilled)" in ended["message"]
+    assert alone or all_told, (ended["state"], ended["reason"], ended["message"])
+
+
+def test_runs_of_a_runner_container_that_is_killed_are_lost_and_tell_how_it_ended(
+    release: Release, harm: Harm
+) -> None:
+    task = python_task("kill", SLEEP, workerPool="kill", onLost="Fail")
+    make(release, "kill", task, replicas={"min": 1, "max": 1})
+    run = ask(release, "kill", 30)
+    worker = until(lambda: run_of(release, run)["worker"] if running(release, run) else None, "it runs", 60)
+
+    os.kill(_zygote_of(worker), signal.SIGKILL)
+
+    ended = until(lambda: run_of(release, run) if run_of(release, run)["final"] else None, "it ends", 60)
+    assert (ended["state"], ended["reason"]) == ("lost", "KeeperLost")
+    assert "its container runner ended with exit code 137" in ended["message"]
+    # The supervisor lived, and its next run finds the container started anew.
+    again = ask(release, "kill", 0)
+    until(lambda: run_of(release, again)["state"] == "succeeded" or None, "the worker goes on", 90)
+    assert run_of(release, again)["worker"] == worker
+
+
+def running(release: Release, run: str) -> bool:
+    return bool(run_of(release, run)["state"] == "running")
+
+
+def _zygote_of(pod: str) -> int:
+    """The process that is first in the pod's runner container: a machine of ours is part of this one."""
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            number = int(entry.name)
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            named = f"HOSTNAME={pod}".encode() in (entry / "environ").read_bytes().split(b"\0")
+            if named and b"--listen" in words and _first_of_its_kind(entry):
+                return number
+    raise AssertionError(f"no zygote of pod {pod} is to be seen")
+
+
+def _first_of_its_kind(entry: Path) -> bool:
+    """Whether it is process 1 of its container."""
+    status = (entry / "status").read_text().splitlines()
+    return any(line.startswith("NSpid:") and line.split()[-1] == "1" for line in status)
+
+
+def _runner(release: Release) -> str:
+    """The image of the release's own workers."""
+    found = release.kubectl.get("deployment", "nice-pool-default", "-n", release.namespace)
+    containers = found["spec"]["template"]["spec"]["containers"]
+    return str(next(each["image"] for each in containers if each["name"] == "supervisor"))
