@@ -228,7 +228,7 @@ async def test_s12_a_head_that_drips_holds_its_connection_no_longer_than_an_idle
         reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
         async with asyncio.timeout(20):
             dripping = asyncio.create_task(_drip(writer, b"GET /tasks HTTP/1.1\r\nX: " + b"a" * 7000))
-            assert await reader.read() == b""
+            assert await _until_hung_up(reader) == b""
             dripping.cancel()
         writer.close()
 
@@ -243,6 +243,14 @@ async def test_s12_a_body_that_drips_is_408(tmp_path: Path) -> None:
             assert (await answer(reader)).status == 408
             dripping.cancel()
         writer.close()
+
+
+async def _until_hung_up(reader: asyncio.StreamReader) -> bytes:
+    """What was still said. A server that hangs up with bytes unread resets the connection: also an end."""
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
 
 
 async def _drip(writer: asyncio.StreamWriter, data: bytes) -> None:
