@@ -6,6 +6,7 @@ import click
 
 from nice_cli import exact
 from nice_cli.api import Document
+from nice_cli.called import called
 from nice_cli.options import Target, targeted
 from nice_cli.output import Column, Form, note, show_document, show_facts, show_list, yaml_text
 from nice_cli.text import visible
@@ -80,7 +81,7 @@ def next_fires(target: Target, task: str, count: int) -> None:
     upcoming = target.api.upcoming(wanted.namespace, wanted.name, count)
     show_list(upcoming["fires"], FIRE_COLUMNS, lambda fire: fire["at"], target.form)
     if not upcoming["fires"] and target.form in (Form.TABLE, Form.WIDE):
-        note(f"{wanted} has no planned moment. Run it now: nicectl run {wanted}")
+        note(f"{wanted} has no planned moment. Run it now: {called()} run {wanted}")
 
 
 def task_name(task: Document) -> str:

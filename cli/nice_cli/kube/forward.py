@@ -1,0 +1,126 @@
+"""A way from a free port on this machine to a release: ``kubectl port-forward``, as long as we live.
+
+It is the child of a shell that waits for the end of its standard input, which is ours alone: so it ends with
+us however we end, by SIGKILL too. In a session of its own, so that a terminal's Ctrl-C leaves the
+decision to us.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from nice_cli.errors import Failure
+from nice_cli.exits import Exit
+from nice_cli.http import Unreachable
+from nice_cli.kube.kubectl import Kubectl
+from nice_cli.kube.release import Release
+
+HOST = "127.0.0.1"
+WITHIN_SECONDS = 20.0
+END_SECONDS = 5.0
+GUARD = '"$@" & child=$!; exec >/dev/null 2>&1; cat; kill $child'
+_LISTENS = re.compile(rf"Forwarding from {re.escape(HOST)}:(\d+) ")
+
+
+@dataclass(slots=True)
+class _Child:
+    """One life of kubectl; its words are read as they come, or it would wait for a reader."""
+
+    process: subprocess.Popen[str]
+    port: int = 0
+    listens: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    words: deque[str] = field(default_factory=lambda: deque(maxlen=5))
+
+    def read(self) -> None:
+        for line in self.process.stdout or ():
+            if found := _LISTENS.match(line):
+                self.port = int(found[1])
+                self.listens.set()
+            elif not line.startswith("Handling connection"):
+                self.words.append(line.strip())
+        self.over.set()
+        self.listens.set()
+
+    def end(self) -> None:
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.close()
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass(slots=True)
+class Forward:
+    """The way to ``release``. Its port stays the same when it has to be begun anew."""
+
+    kubectl: Kubectl
+    release: Release
+    _port: int = 0
+    _child: _Child | None = None
+
+    @property
+    def base(self) -> str:
+        """The address to ask. The way is opened if it was not."""
+        self.ready()
+        return f"http://{HOST}:{self._port}"
+
+    def ready(self) -> None:
+        """Begin it if it is not there, or is no more. Raises Unreachable with kubectl's words."""
+        if self._child is not None and not self._child.over.is_set():
+            return
+        self.close()
+        child = self._begin()
+        if not child.listens.wait(WITHIN_SECONDS) or child.over.is_set():
+            child.end()
+            raise self.unreachable("; ".join(child.words) or f"not within {WITHIN_SECONDS:g} s")
+        self._child, self._port = child, child.port
+
+    def broken(self) -> None:
+        """A request did not come through: the next one gets a new way."""
+        self.close()
+
+    def close(self) -> None:
+        """End it."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.end()
+
+    def unreachable(self, why: str) -> Unreachable:
+        """What to raise when nothing comes through."""
+        return Unreachable(
+            f"the way to {self.release} (context {self.release.context}, kubectl port-forward) does not "
+            f"hold: {why}. Look at its pods: kubectl -n {self.release.namespace} get pods",
+            Exit.SERVER,
+        )
+
+    def _begin(self) -> _Child:
+        service = f"service/{self.release.service}"
+        local = str(self._port or "")
+        command = self.kubectl.command(
+            "port-forward", "-n", self.release.namespace, f"--address={HOST}", service,
+            f"{local}:{self.release.port}",
+        )  # fmt: skip
+        try:
+            process = subprocess.Popen(  # noqa: S603 - kubectl, held by a shell of ours
+                ["/bin/sh", "-c", GUARD, "sh", *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Failure(f"kubectl port-forward cannot be started: {error.strerror}", Exit.SERVER) from None
+        child = _Child(process)
+        threading.Thread(target=child.read, name="port-forward", daemon=True).start()
+        return child
