@@ -106,14 +106,14 @@ class InCluster:
         return Http(forward.base, token, forward)
 
 
-def decide(wanted: Wanted, environment: Mapping[str, str]) -> Place:
-    """The place. Raises Failure when there is none."""
+def decide(wanted: Wanted, environment: Mapping[str, str], local: str = LOCAL_SERVER) -> Place:
+    """The place; ``local`` is the server of this machine. Raises Failure when there is none."""
     token = given_token(wanted.token_file, environment)
     chosen = wanted.context or wanted.kubeconfig or wanted.release or as_plugin()
     if wanted.server:
         return Address(wanted.server, token)
-    if not chosen and _listens(LOCAL_SERVER):
-        return Address(LOCAL_SERVER, token)
+    if not chosen and _listens(local):
+        return Address(local, token)
     kubectl = Kubectl(wanted.context, wanted.kubeconfig)
     if chosen:
         return InCluster(kubectl, kubectl.current(), wanted, token)
@@ -121,8 +121,8 @@ def decide(wanted: Wanted, environment: Mapping[str, str]) -> Place:
         place = InCluster(kubectl, kubectl.current(), wanted, token)
         where = f"{place.release} of context {place.current.context}"
     except Failure as failure:
-        raise _nowhere(failure) from None
-    note(f"No server answers at {LOCAL_SERVER}; asking {where}.")
+        raise _nowhere(local, failure) from None
+    note(f"No server answers at {local}; asking {where}.")
     return place
 
 
@@ -135,9 +135,9 @@ def _listens(base: str) -> bool:
         return False
 
 
-def _nowhere(failure: Failure) -> Failure:
+def _nowhere(local: str, failure: Failure) -> Failure:
     return Failure(
-        f"no server answers at {LOCAL_SERVER} (start one with `{called()} dev DIR`, or name another with "
+        f"no server answers at {local} (start one with `{called()} dev DIR`, or name another with "
         f"--server or NICE_SERVER), and kubectl leads to none: {failure.message}",
         Exit.SERVER,
     )

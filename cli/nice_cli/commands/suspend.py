@@ -1,4 +1,4 @@
-"""Commands that pause a task: suspend, resume. The spec is Kubernetes', so Kubernetes is asked to change it."""
+"""Commands that pause a task: suspend, resume. The spec is Kubernetes', so it is asked to change it."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import re
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -32,20 +33,30 @@ class _Child:
     """One life of kubectl; its words are read as they come, or it would wait for a reader."""
 
     process: subprocess.Popen[str]
+    reader: threading.Thread = field(init=False)
     port: int = 0
     listens: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
     words: deque[str] = field(default_factory=lambda: deque(maxlen=5))
 
-    def read(self) -> None:
-        for line in self.process.stdout or ():
+    def __post_init__(self) -> None:
+        self.reader = threading.Thread(target=self._read, name="port-forward", daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        if self.process.stdout is not None:
+            with self.process.stdout as said:
+                self._hear(said)
+        self.over.set()
+        self.listens.set()
+
+    def _hear(self, said: Iterable[str]) -> None:
+        for line in said:
             if found := _LISTENS.match(line):
                 self.port = int(found[1])
                 self.listens.set()
             elif not line.startswith("Handling connection"):
                 self.words.append(line.strip())
-        self.over.set()
-        self.listens.set()
 
     def end(self) -> None:
         if self.process.stdin is not None:
@@ -56,6 +67,7 @@ class _Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.reader.join(END_SECONDS)
 
 
 @dataclass(slots=True)
@@ -121,6 +133,4 @@ class Forward:
             )
         except OSError as error:
             raise Failure(f"kubectl port-forward cannot be started: {error.strerror}", Exit.SERVER) from None
-        child = _Child(process)
-        threading.Thread(target=child.read, name="port-forward", daemon=True).start()
-        return child
+        return _Child(process)
