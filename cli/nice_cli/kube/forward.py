@@ -7,6 +7,7 @@ decision to us.
 
 from __future__ import annotations
 
+import http.client
 import re
 import subprocess
 import threading
@@ -24,6 +25,7 @@ from nice_cli.kube.release import Release
 HOST = "127.0.0.1"
 WITHIN_SECONDS = 20.0
 END_SECONDS = 5.0
+PROBE_SECONDS = 5.0
 GUARD = '"$@" & child=$!; exec >/dev/null 2>&1; cat; kill $child'
 _LISTENS = re.compile(rf"Forwarding from {re.escape(HOST)}:(\d+) ")
 
@@ -95,6 +97,20 @@ class Forward:
             child.end()
             raise self.unreachable("; ".join(child.words) or f"not within {WITHIN_SECONDS:g} s")
         self._child, self._port = child, child.port
+        self._prove()
+
+    def _prove(self) -> None:
+        """kubectl listens before it knows whether anybody answers, and may have chosen a pod that is going:
+        there a request would wait as long as it may."""
+        probe = http.client.HTTPConnection(HOST, self._port, timeout=PROBE_SECONDS)
+        try:
+            probe.request("GET", "/healthz")
+            probe.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise self.unreachable(str(error) or type(error).__name__) from None
+        finally:
+            probe.close()
 
     def broken(self) -> None:
         """A request did not come through: the next one gets a new way."""
