@@ -111,6 +111,14 @@ def test_kubectl_finds_it_as_its_own_command(release: Release) -> None:
     assert done.stderr == ""
 
 
+def test_kubectl_completes_its_words(release: Release) -> None:
+    done = subprocess.run(
+        [str(release.kubectl.program), "__complete", "nice", "su"],
+        env=environment_of(release.kubectl), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split() == ["suspend", ":4"]
+
+
 def test_the_doctor_finds_nothing_that_fails(nicectl: Nicectl) -> None:
     found = json.loads(nicectl("doctor", "-o", "json").stdout)
     told = {each["check"] for each in found}

@@ -33,7 +33,7 @@ def run(
     """Run TASK now.
 
     Without --wait and --follow this ends when the run is recorded. With one of them its exit code tells the
-    run's fate (see nicectl --help), and Ctrl-C leaves the run going.
+    run's fate (--help without a command lists them), and Ctrl-C leaves the run going.
     """
     wanted = target.task(task)
     text = None if payload is None else read_payload(payload)
