@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from tests.cluster.kubectl import Kubectl
 from tests.support.product import Product
 from tests.support.release import CHART, NAME, Release, condition, python_task, test_values, until
 
-REQUESTED = "nicecommander.dev/run-requested-at"
+GROUP = "nicecommander.dev"
+REQUESTED = f"{GROUP}/run-requested-at"
 PROGRAMS = Path(sys.executable).parent
 LINES = 24
 Nicectl = Callable[..., subprocess.CompletedProcess[str]]
@@ -173,7 +175,8 @@ def test_a_log_is_followed_to_its_end_although_every_operator_is_replaced(
 def test_whoever_may_not_read_the_token_is_told_how_to_give_one_and_needs_few_rights(
     release: Release, nicectl: Nicectl, tmp_path: Path
 ) -> None:
-    environment = environment_of(release.kubectl) | {"KUBECONFIG": str(a_guest(release, tmp_path))}
+    person = a_person(release.kubectl, release.namespace, tmp_path, OPENS_THE_WAY)
+    environment = environment_of(release.kubectl) | {"KUBECONFIG": str(person)}
     guest = caller(environment, release)
     with_token = caller(environment | {"NICE_TOKEN": token_of(release)}, release)
 
@@ -191,49 +194,78 @@ def token_of(release: Release) -> str:
     return base64.b64decode(secret["data"]["admin"]).decode()
 
 
-def a_guest(release: Release, folder: Path) -> Path:
-    """A kubeconfig of somebody who may open the way to the release, and nothing else."""
-    kubectl, namespace = release.kubectl, release.namespace
-    rules = [
-        {"apiGroups": [""], "resources": ["services", "pods"], "verbs": ["get", "list"]},
-        {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["create"]},
-    ]
-    rbac = "rbac.authorization.k8s.io"
-    subject = {"kind": "ServiceAccount", "name": "guest", "namespace": namespace}
-    role = {"apiGroup": rbac, "kind": "Role", "name": "guest"}
-    metadata = {"name": "guest", "namespace": namespace}
+RBAC = "rbac.authorization.k8s.io"
+OPENS_THE_WAY = [
+    {"apiGroups": [""], "resources": ["services", "pods"], "verbs": ["get", "list"]},
+    {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["create"]},
+]
+RUNS_THE_TASKS = [
+    {"apiGroups": [GROUP], "resources": ["nicetasks"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [GROUP], "resources": ["nicetasks/status"], "verbs": ["patch"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+]
+SEES_OPERATORS = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}]
+
+
+def a_person(kubectl: Kubectl, namespace: str, folder: Path, rules: list[dict[str, Any]]) -> Path:
+    """The kubeconfig of somebody who may do this in a namespace, and nothing else."""
+    subject = {"kind": "ServiceAccount", "name": "person", "namespace": namespace}
+    metadata = {"name": "person", "namespace": namespace}
     kubectl.apply(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
         {
-            "apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": metadata,
-            "roleRef": role, "subjects": [subject],
+            "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": metadata, "subjects": [subject],
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "person"},
         },
     )  # fmt: skip
-    token = kubectl("create", "token", "guest", "-n", namespace).strip()
+    token = kubectl("create", "token", "person", "-n", namespace).strip()
     config = json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
-    file = folder / "guest.json"
+    file = folder / "person.json"
     file.write_text(json.dumps(config))
     return file
+
+
+@contextmanager
+def seeing_operators(kubectl: Kubectl, namespace: str) -> Iterator[None]:
+    """Meanwhile that person may list Deployments everywhere."""
+    metadata = {"name": f"{namespace}-person"}
+    kubectl.apply(
+        {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": SEES_OPERATORS},
+        {
+            "apiVersion": f"{RBAC}/v1", "kind": "ClusterRoleBinding", "metadata": metadata,
+            "subjects": [{"kind": "ServiceAccount", "name": "person", "namespace": namespace}],
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": metadata["name"]},
+        },
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        kubectl("delete", "clusterrole,clusterrolebinding", metadata["name"])
 
 
 # ---------------------------------------------------------------- the dev mode on a cluster
 
 
-def dev_arguments(kubectl: Kubectl, *namespaces: str) -> list[str]:
-    context = ["--context", kubectl.context] if kubectl.context else []
+def dev_arguments(kubeconfig: Path, *namespaces: str) -> list[str]:
     chosen = [word for namespace in namespaces for word in ("-n", namespace)]
-    return ["--kube", "--kubeconfig", str(kubectl.kubeconfig), *context, *chosen]
+    return ["--kube", "--kubeconfig", str(kubeconfig), *chosen]
+
+
+def nice_dev(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """One that is expected not to start."""
+    command = [PROGRAMS / "nicectl", "dev", *words, "--data", str(folder), "--port", "0"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("everywhere", [True, False], ids=["all namespaces", "the release's"])
 def test_the_dev_mode_refuses_what_the_release_looks_after(
     release: Release, tmp_path: Path, everywhere: bool
 ) -> None:
-    words = dev_arguments(release.kubectl, *([] if everywhere else [release.namespace]))
-    command = [PROGRAMS / "nicectl", "dev", *words, "--data", str(tmp_path), "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    context = ["--context", release.kubectl.context] if release.kubectl.context else []
+    namespaces = [] if everywhere else [release.namespace]
+    done = nice_dev(tmp_path, *dev_arguments(release.kubectl.kubeconfig, *namespaces), *context)
     assert done.returncode == 2
     assert f"{release.namespace}/{NAME} (namespaces: {release.namespace})" in done.stderr
     assert "--beside-operator" in done.stderr
@@ -242,7 +274,7 @@ def test_the_dev_mode_refuses_what_the_release_looks_after(
 def test_the_dev_mode_runs_the_tasks_of_a_namespace_that_nobody_looks_after(
     release: Release, kubectl: Kubectl, namespace: str, tmp_path: Path
 ) -> None:
-    """What was asked for or due before it began is not run."""
+    """By somebody who may do just this. What was asked for or due before it began is not run."""
     asked = python_task("asked", "def run(payload):\n    print('here')\n    return {'where': 'here'}\n")
     moment = datetime.now(UTC) + timedelta(seconds=1)
     once = python_task("once", "def run(payload): pass", runAt=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -255,9 +287,12 @@ def test_the_dev_mode_runs_the_tasks_of_a_namespace_that_nobody_looks_after(
         return kubectl.get("nicetask", name, "-n", namespace)
 
     until(lambda: True if datetime.now(UTC) > moment + timedelta(seconds=1) else None, "the moment is over")
-    with Product(
-        tmp_path, tmp_path / "data", *dev_arguments(kubectl, namespace), module="nice_cli"
-    ) as product:
+    words = dev_arguments(a_person(kubectl, namespace, tmp_path, RUNS_THE_TASKS), namespace)
+    blind = nice_dev(tmp_path / "blind", *words)
+    with (
+        seeing_operators(kubectl, namespace),
+        Product(tmp_path, tmp_path / "data", *words, module="nice_cli") as product,
+    ):
         kubectl("wait", "--for=condition=Ready", "nicetask", "--all", "-n", namespace, "--timeout=30s")
         before = [run["state"] for run in product.get(f"/api/v1/runs?namespace={namespace}")["runs"]]
         kubectl(
@@ -273,6 +308,8 @@ def test_the_dev_mode_runs_the_tasks_of_a_namespace_that_nobody_looks_after(
         )
         assert product.stop() == 0
 
+    assert blind.returncode == 2
+    assert "nobody can tell whether an operator works in this cluster" in blind.stderr
     assert before == ["missed"]
     assert len(runs) == 1
     assert result == {"where": "here"}
