@@ -84,6 +84,9 @@ _PLACES = (
         "itself; default in a cluster: that of the release's Secret]",
     ),
 )  # fmt: skip
+everywhere = click.option(
+    "-A", "--all-namespaces", is_flag=True, help="Of all namespaces: as without -n, which it outweighs."
+)
 SHARED = ("namespace", "server", "context", "kubeconfig", "release", "token_file", "output")
 
 

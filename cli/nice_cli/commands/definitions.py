@@ -7,7 +7,7 @@ import click
 from nice_cli import exact
 from nice_cli.api import Document
 from nice_cli.called import called
-from nice_cli.options import Target, targeted
+from nice_cli.options import Target, everywhere, targeted
 from nice_cli.output import Column, Form, note, show_document, show_facts, show_list, yaml_text
 from nice_cli.text import visible
 from nice_cli.times import NONE, age, local, span
@@ -39,10 +39,12 @@ FIRE_COLUMNS = (
 
 
 @click.command("list")
+@everywhere
 @targeted
-def list_tasks(target: Target) -> None:
+def list_tasks(target: Target, all_namespaces: bool) -> None:
     """List tasks: when they run next, how they ended last."""
-    tasks = [t for t in target.api.tasks() if target.namespace in (None, t["namespace"])]
+    namespace = None if all_namespaces else target.namespace
+    tasks = [t for t in target.api.tasks() if namespace in (None, t["namespace"])]
     show_list(tasks, COLUMNS, task_name, target.form)
     if not tasks and target.form in (Form.TABLE, Form.WIDE):
         note("There are no tasks here. Put a NiceTask into the folder that the server watches.")
