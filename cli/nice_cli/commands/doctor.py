@@ -24,7 +24,7 @@ STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 UNREACHED = "server"
 
 
-@click.command()
+@click.command(short_help="Look whether all is well.")
 @targeted_everywhere
 def doctor(target: Target) -> None:
     """Look whether everything is as it should be, and say what helps.

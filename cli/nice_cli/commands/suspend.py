@@ -28,7 +28,7 @@ KEEPERS = {
 """By a label or annotation: who puts a spec back to what is written elsewhere."""
 
 
-@click.command()
+@click.command(short_help="Pause TASK.")
 @click.argument("task")
 @targeted
 def suspend(target: Target, task: str) -> None:
@@ -39,7 +39,7 @@ def suspend(target: Target, task: str) -> None:
     _set(target, task, True)
 
 
-@click.command()
+@click.command(short_help="Let a suspended TASK run again.")
 @click.argument("task")
 @targeted
 def resume(target: Target, task: str) -> None:

@@ -25,7 +25,7 @@ from nice_cli.kube.release import Release
 HOST = "127.0.0.1"
 WITHIN_SECONDS = 20.0
 END_SECONDS = 5.0
-PROBE_SECONDS = 5.0
+PROBE_SECONDS = 10.0
 GUARD = '"$@" & child=$!; exec >/dev/null 2>&1; cat; kill $child'
 _LISTENS = re.compile(rf"Forwarding from {re.escape(HOST)}:(\d+) ")
 
