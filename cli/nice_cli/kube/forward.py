@@ -1,7 +1,7 @@
 """A way from a free port on this machine to a release: ``kubectl port-forward``, as long as we live.
 
-It is the child of a shell that waits for the end of its standard input, which is ours alone: so it ends with
-us however we end, by SIGKILL too. In a session of its own, so that a terminal's Ctrl-C leaves the
+A companion of it waits for the end of a pipe that we alone hold, and then ends it: so it ends with us however
+we end, by SIGKILL too. In a session of its own, so that a terminal's Ctrl-C leaves the
 decision to us.
 """
 
@@ -26,7 +26,8 @@ HOST = "127.0.0.1"
 WITHIN_SECONDS = 20.0
 END_SECONDS = 5.0
 PROBE_SECONDS = 10.0
-GUARD = '"$@" & child=$!; exec >/dev/null 2>&1; cat; kill $child'
+GUARD = 'exec 3<&0; (exec >/dev/null 2>&1; cat; kill $$) <&3 & exec "$@" 3<&- </dev/null'
+"""kubectl takes the shell's place, so that its process id stays its own until we have collected it."""
 _LISTENS = re.compile(rf"Forwarding from {re.escape(HOST)}:(\d+) ")
 
 
