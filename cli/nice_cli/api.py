@@ -78,6 +78,16 @@ class Api:
         page: Document = self.http.get(f"{_run(run)}/logs", attempt=attempt, after=after)
         return page
 
+    def health(self) -> Document:
+        """How each part of the replica that answers does, and who leads."""
+        found: Document = self.http.get(f"{ROOT}/health")
+        return found
+
+    def broken_definitions(self) -> list[Document]:
+        """Files of definitions that cannot be read, where there are files."""
+        found: list[Document] = self.http.get(f"{ROOT}/definitions")["broken"]
+        return found
+
     def workers(self) -> list[Document]:
         """Connected workers."""
         found: list[Document] = self.http.get(f"{ROOT}/workers")["workers"]

@@ -10,6 +10,7 @@ import click
 
 from nice_cli import exact
 from nice_cli.api import Document
+from nice_cli.called import called
 from nice_cli.errors import Failure
 from nice_cli.exits import Exit, fate
 from nice_cli.follow import follow, wait_for_end
@@ -32,7 +33,7 @@ def run(
     """Run TASK now.
 
     Without --wait and --follow this ends when the run is recorded. With one of them its exit code tells the
-    run's fate (see nicectl --help), and Ctrl-C leaves the run going.
+    run's fate (--help without a command lists them), and Ctrl-C leaves the run going.
     """
     wanted = target.task(task)
     text = None if payload is None else read_payload(payload)
@@ -84,7 +85,7 @@ def _attend(target: Target, document: Document, wait: bool, following: bool) -> 
     except KeyboardInterrupt:
         note(
             f"\nNo longer followed; run {identity} goes on.\n"
-            f"Look again: nicectl logs -f {identity}\nStop it:    nicectl cancel {identity}"
+            f"Look again: {called()} logs -f {identity}\nStop it:    {called()} cancel {identity}"
         )
         raise
     screen.finish_lines()
