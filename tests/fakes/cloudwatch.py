@@ -32,7 +32,7 @@ Mood = Callable[[str, dict[str, Any]], Fault | None]
 
 
 class FakeCloudWatch:
-    """``groups``: of each the events of its streams, messages decoded. ``broken``: rules that a call broke."""
+    """``groups``: of each the events of its streams, decoded. ``broken``: rules that a call broke."""
 
     def __init__(self) -> None:
         self.groups: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -89,7 +89,8 @@ class FakeCloudWatch:
             async with asyncio.timeout(timeout), self._changed:
                 await self._changed.wait_for(condition)
         except TimeoutError:
-            raise AssertionError(f"waited {timeout} s in vain for {what}; calls: {self.calls[-20:]}") from None
+            words = f"waited {timeout} s in vain for {what}; calls: {self.calls[-20:]}"
+            raise AssertionError(words) from None
 
     # ------------------------------------------------------------ what it does
 

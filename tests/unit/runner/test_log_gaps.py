@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +19,7 @@ def test_they_hold_each_number_once_and_touch_nowhere(made: list[tuple[int, int]
     found = Gaps(made).ranges()
 
     assert _numbers(found) == {n for first, last in made for n in range(first, last + 1)}
-    assert all(before[1] + 1 < after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(found))
 
 
 @given(ranges, ranges)

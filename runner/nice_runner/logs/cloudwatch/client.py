@@ -25,6 +25,9 @@ RETENTION_DAYS = 30
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 10
 
+MOST_WORDS = 400
+"""Characters of an error that are told."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -131,10 +134,12 @@ def _trouble_of(error: Exception) -> Trouble:
     network, those about credentials and settings are a matter for people."""
     from botocore import exceptions as e
 
-    words = f"{error}"[:1000]
+    words = f"{error}"[:MOST_WORDS]
     if isinstance(error, e.ClientError):
+        said = error.response.get("Error", {})
+        code, message = said.get("Code", ""), said.get("Message", "")
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        return judge(error.response.get("Error", {}).get("Code", ""), status, words)
+        return judge(code, status, f"{error.operation_name}: {code or status}: {message}"[:MOST_WORDS])
     about_us = (
         e.NoCredentialsError,
         e.PartialCredentialsError,

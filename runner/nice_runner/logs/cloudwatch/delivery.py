@@ -102,6 +102,7 @@ class Delivery:
                 self.noted = LogEnd(lines, complete, gaps, why)
 
     def _deliver(self, batch: list[Event]) -> None:
+        self._prepare()
         try:
             refused = self._put(batch)
         except Rejected as rejected:
@@ -114,19 +115,23 @@ class Delivery:
         self._newest = batch[-1].timestamp
 
     def _put(self, batch: Sequence[Event]) -> Sequence[Event]:
-        """Raises Trouble."""
-        if self._prepared:
-            try:
-                return self._cloud.put(self._stream, batch)
-            except Missing:
-                self._gone()
+        """Raises Trouble, but not Missing."""
         try:
-            self._cloud.prepare(self._stream)
-            self._prepared = True
+            return self._cloud.put(self._stream, batch)
+        except Missing:
+            self._gone()
+        try:
+            self._prepare()
             return self._cloud.put(self._stream, batch)
         except Missing as missing:
             self._prepared = False
             raise Denied(f"a stream that was just made is not there: {missing}") from missing
+
+    def _prepare(self) -> None:
+        """Make the stream unless it was. Raises Trouble."""
+        if not self._prepared:
+            self._cloud.prepare(self._stream)
+            self._prepared = True
 
     def _gone(self) -> None:
         """Somebody deleted stream or group, and what was in it."""

@@ -67,6 +67,8 @@ class Pace:
                 "CloudWatch %s; they are kept on disk meanwhile, trying on: %s",
                 *(words, trouble),
             )
+        if now < self._until:
+            return  # one of several that were asked together
         longest = HURRIED_PAUSE if self.hurried else LONGEST_PAUSE
         pause = min(longest, FIRST_PAUSE * 2.0 ** min(self._failures, 10))
         self._failures += 1

@@ -24,10 +24,10 @@ AT_ONCE = 4
 class Shipper:
     """``open`` a log for each attempt, let ``work`` run beside, ``drain`` before leaving."""
 
-    def __init__(self, cloud: Cloud, ring: Ring) -> None:
+    def __init__(self, cloud: Cloud, ring: Ring, pace: Pace | None = None) -> None:
         self._cloud = cloud
         self._ring = ring
-        self._pace = Pace(time.monotonic)
+        self._pace = pace or Pace(time.monotonic)
         self._streams: dict[StreamLog, None] = {}
         self._steps: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
