@@ -120,18 +120,22 @@ class Delivery:
             return self._cloud.put(self._stream, batch)
         except Missing:
             self._gone()
+        self._prepare()
         try:
-            self._prepare()
             return self._cloud.put(self._stream, batch)
         except Missing as missing:
             self._prepared = False
-            raise Denied(f"a stream that was just made is not there: {missing}") from missing
+            raise _vanished(missing) from missing
 
     def _prepare(self) -> None:
-        """Make the stream unless it was. Raises Trouble."""
-        if not self._prepared:
+        """Make the stream unless it was. Raises Trouble, but not Missing."""
+        if self._prepared:
+            return
+        try:
             self._cloud.prepare(self._stream)
-            self._prepared = True
+        except Missing as missing:
+            raise _vanished(missing) from missing
+        self._prepared = True
 
     def _gone(self) -> None:
         """Somebody deleted stream or group, and what was in it."""
@@ -156,3 +160,8 @@ class Delivery:
             except Rejected as again:
                 refused += self._halves(half, again)
         return refused
+
+
+def _vanished(missing: Missing) -> Denied:
+    """Making it again and again would not help."""
+    return Denied(f"a stream that was just made is not there: {missing}")
