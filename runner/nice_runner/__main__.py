@@ -15,7 +15,8 @@ from pathlib import Path
 from nice_runner.install import install_zygote
 from nice_runner.link import Address, Backoff, Link
 from nice_runner.lock import LockHeld, take_lock
-from nice_runner.logs.cloudwatch.client import CloudWatch, Place
+from nice_runner.logs.cloudwatch.client import Place
+from nice_runner.logs.cloudwatch.courier import Courier
 from nice_runner.logs.cloudwatch.shipper import Shipper
 from nice_runner.logs.ring import Ring, Unusable
 from nice_runner.process.child_zygote import ChildZygote, ZygotePlan
@@ -82,7 +83,7 @@ def _shipper(logs: CloudLogs | None, identity: Identity) -> Shipper | None:
         return None
     ring = Ring(logs.spool, logs.spool_bytes)
     take_lock(logs.spool / "lock", identity.session, identity.name)
-    return Shipper(CloudWatch(Place(logs.group, logs.region, logs.endpoint)), ring)
+    return Shipper(Courier(Place(logs.group, logs.region, logs.endpoint)), ring)
 
 
 def _zygote(settings: Settings, held: tuple[int, ...]) -> Callable[[], Zygote]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +16,8 @@ import pytest
 
 from nice_protocol.messages import Assign
 from nice_runner.logs.attempt import AttemptLog
-from nice_runner.logs.cloudwatch.client import CloudWatch, Place
+from nice_runner.logs.cloudwatch.client import Place
+from nice_runner.logs.cloudwatch.courier import Courier
 from nice_runner.logs.cloudwatch.pace import DENIED_SECONDS, Pace
 from nice_runner.logs.cloudwatch.shipper import AT_ONCE, Shipper
 from nice_runner.logs.ring import Ring
@@ -42,7 +45,8 @@ class Life:
     def __init__(self, url: str, folder: Path, limit: int = 64 * MIB) -> None:
         self.clock = Clock()
         self.ring = Ring(folder, limit)
-        self.shipper = Shipper(CloudWatch(Place(GROUP, REGION, url)), self.ring, Pace(self.clock))
+        self.courier = Courier(Place(GROUP, REGION, url))
+        self.shipper = Shipper(self.courier, self.ring, Pace(self.clock))
         self._work = asyncio.create_task(self.shipper.work())
 
     def log(self, run: str, budget: int = 64 * MIB, limit: int = 64 * MIB) -> AttemptLog:
@@ -54,6 +58,7 @@ class Life:
         self._work.cancel()
         with suppress(asyncio.CancelledError):
             await self._work
+        self.courier.close()
 
 
 @pytest.fixture
@@ -307,6 +312,26 @@ async def test_a_worker_that_leaves_sends_the_last_lines_and_waits_for_no_longer
 
     assert 0.4 < time.monotonic() - began < 20
     assert len(list(life.ring.folder.iterdir())) == 1
+
+
+async def test_a_process_that_was_killed_is_replaced_and_costs_no_line(
+    cloud: FakeCloudWatch, life: Life
+) -> None:
+    run = _run()
+    log = life.log(run)
+    log.write("stdout", b"1\n")
+    await cloud.until(lambda: cloud.numbers(run) == [1], "the first line")
+    killed = life.courier.pid
+    assert killed
+
+    os.kill(killed, signal.SIGKILL)
+    log.write("stdout", b"2\n")
+    log.end()
+    await cloud.until(lambda: bool(cloud.ends(run)), "the end")
+
+    assert cloud.numbers(run) == [1, 2]
+    assert cloud.ends(run)[-1]["gaps"] == []
+    assert life.courier.pid != killed
 
 
 async def test_no_log_holds_up_another(cloud: FakeCloudWatch, life: Life) -> None:

@@ -19,7 +19,7 @@ from tests.fakes.operator import FakeOperator, RunRecord
 from tests.integration.worker.conftest import StartWorker
 from tests.support.aws import CREDENTIALS, REGION, cloudwatch_server, free_port
 from tests.support.way import Way
-from tests.support.worker import WorkerProcess
+from tests.support.worker import WorkerProcess, alive, children, until
 
 GROUP = "/nice/test"
 
@@ -129,8 +129,10 @@ async def test_a_worker_killed_in_mid_line_loses_no_whole_line_and_its_next_life
     record = await operator.python(COUNT_AND_STAY_IN_MID_LINE)
     await operator.until(lambda: sum(c.lines for c in record.chunks) >= 5000, "the lines")
 
+    courier = next(pid for pid in children(worker.pid) if "courier" in command_line(pid))
     os.kill(worker.pid, signal.SIGKILL)
     await worker.ended()
+    await until(lambda: not alive(courier), "the end of its sending process")
     way.mend()
     start_worker(**environment)
     end = await cloud.ended(record)
@@ -259,3 +261,11 @@ def run(payload):
 def _left(operator: FakeOperator) -> list[str]:
     """Files of logs that wait."""
     return [path.name for path in (operator.directory / "log-spool").glob("*.log")]
+
+
+def command_line(pid: int) -> str:
+    """What a process was started with."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nice_protocol.messages import LogEnd, LogLines
-from nice_runner.logs.cloudwatch.delivery import MOST_REJECTED, Carried, Delivery
+from nice_runner.logs.cloudwatch.delivery import MOST_REJECTED, Carried, Delivery, Farewell
 from nice_runner.logs.cloudwatch.events import Event
 from nice_runner.logs.cloudwatch.trouble import Away, Denied, Missing, Rejected
 from nice_runner.logs.gaps import Gaps
@@ -79,7 +79,7 @@ def test_a_stream_of_which_nothing_is_taken_is_given_up_after_a_bounded_number_o
 
     cloud = Cloud(hates_all)
     reel.add(_chunk(1, 10_000))
-    carried = _carry(Delivery(cloud, STREAM), reel)
+    carried = _carry(cloud, Delivery(STREAM), reel)
 
     assert isinstance(carried.trouble, Rejected)
     assert cloud.puts <= 16 * MOST_REJECTED
@@ -89,7 +89,7 @@ def test_events_that_are_refused_for_their_age_are_named(reel: Reel) -> None:
     cloud = Cloud(lambda cloud, batch: [event for event in batch if event.line <= 3])
 
     delivery = _carry_all(cloud, reel, _chunk(1, 10))
-    delivery.finish(LogEnd(10, complete=True), Gaps([(8, 8)]), cut=False)
+    delivery.finish(cloud, Farewell(LogEnd(10, complete=True), Gaps([(8, 8)]), cut=False))
 
     assert delivery.missing.ranges() == [[1, 3]]
     assert cloud.stored[-1]["end"] == 10
@@ -103,7 +103,7 @@ def test_a_stream_that_was_deleted_is_made_again_and_what_was_in_it_is_missing(r
     cloud.delete()
     reel.add(_chunk(11, 5))
 
-    assert _carry(delivery, reel).trouble is None
+    assert _carry(cloud, delivery, reel).trouble is None
 
     assert cloud.lines == list(range(11, 16))
     assert delivery.missing.ranges() == [[1, 10]]
@@ -114,7 +114,7 @@ def test_a_stream_that_is_deleted_before_the_end_is_said_has_an_end_that_tells(r
     delivery = _carry_all(cloud, reel, _chunk(1, 10))
     cloud.delete()
 
-    delivery.finish(LogEnd(10, complete=True), Gaps(), cut=False)
+    delivery.finish(cloud, Farewell(LogEnd(10, complete=True), Gaps(), cut=False))
 
     assert cloud.stored[-1] == {
         "end": 10,
@@ -129,7 +129,7 @@ def test_a_stream_that_is_gone_as_soon_as_it_is_made_is_a_matter_for_people(reel
 
     reel.add(_chunk(1, 1))
 
-    assert isinstance(_carry(Delivery(Cloud(never_there), STREAM), reel).trouble, Denied)
+    assert isinstance(_carry(Cloud(never_there), Delivery(STREAM), reel).trouble, Denied)
 
 
 def test_a_clock_that_was_set_back_puts_no_event_before_one_that_is_stored(reel: Reel) -> None:
@@ -140,10 +140,11 @@ def test_a_clock_that_was_set_back_puts_no_event_before_one_that_is_stored(reel:
         return ()
 
     future = time.time_ns() // 1000 + 3_600_000_000
-    delivery = _carry_all(Cloud(watch), reel, _chunk(1, 1, at=future))
+    cloud = Cloud(watch)
+    delivery = _carry_all(cloud, reel, _chunk(1, 1, at=future))
     reel.add(_chunk(2, 1))
-    _carry(delivery, reel)
-    delivery.finish(LogEnd(2, complete=True), Gaps(), cut=False)
+    _carry(cloud, delivery, reel)
+    delivery.finish(cloud, Farewell(LogEnd(2, complete=True), Gaps(), cut=False))
 
     assert stamps == [future // 1000] * 3
 
@@ -168,13 +169,13 @@ def test_whatever_calls_fail_each_line_arrives_in_order_but_for_repetitions(
 
     reel = Ring(tmp_path_factory.mktemp("spool"), 64 * 1024 * 1024).reel("0190.1", STREAM)
     cloud = Cloud(unreliable)
-    delivery, first = Delivery(cloud, STREAM), 1
+    delivery, first = Delivery(STREAM), 1
     for lines in chunks:
         reel.add(_chunk(first, lines))
         first += lines
     for _ in range(40):
         if reel.waiting:
-            _carry(delivery, reel)
+            _carry(cloud, delivery, reel)
 
     assert not reel.waiting
     assert list(dict.fromkeys(cloud.lines)) == list(range(1, first))
@@ -187,18 +188,18 @@ def _chunk(first: int, lines: int, at: int | None = None) -> LogLines:
     return LogLines(first, lines, at, "stdout", "".join(f"{first + n}\n" for n in range(lines)))
 
 
-def _carry(delivery: Delivery, reel: Reel) -> Carried:
+def _carry(cloud: Cloud, delivery: Delivery, reel: Reel) -> Carried:
     stretch = reel.front()
     assert stretch
-    carried = delivery.carry(stretch)
+    carried = delivery.carry(cloud, stretch)
     reel.read_to(carried.end)
     return carried
 
 
 def _carry_all(cloud: Cloud, reel: Reel, *chunks: LogLines) -> Delivery:
-    delivery = Delivery(cloud, STREAM)
+    delivery = Delivery(STREAM)
     for chunk in chunks:
         reel.add(chunk)
     while reel.waiting:
-        assert _carry(delivery, reel).trouble is None
+        assert _carry(cloud, delivery, reel).trouble is None
     return delivery

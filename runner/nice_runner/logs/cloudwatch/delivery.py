@@ -1,5 +1,5 @@
 """The log of one attempt into its stream: from files on disk to events that are stored. Everything here waits
-for the disk or the network, in one thread at a time."""
+for the disk or the network."""
 
 from __future__ import annotations
 
@@ -37,40 +37,57 @@ class Carried:
     trouble: Trouble | None = None
 
 
-class Delivery:
-    """``missing``: lines that were sent and are not in the stream; ``why`` in words. ``stored``: the last
-    line that was dealt with. ``noted``: the end of the log, as it was found among its records."""
+@dataclass(frozen=True)
+class Farewell:
+    """The end of a log that was carried whole: what it is, which lines never got as far as its stream, and
+    whether a later life of the worker says it."""
 
-    def __init__(self, cloud: Cloud, stream: str) -> None:
+    end: LogEnd
+    missing: Gaps
+    cut: bool
+
+
+class Delivery:
+    """What is known of one log on its way; it goes from process to process (``courier``).
+
+    ``missing``: lines that were sent and are not in the stream; ``why`` in words. ``stored``: the last line
+    that was dealt with. ``noted``: the end of the log, as it was found among its records.
+    """
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
         self.missing = Gaps()
         self.why = ""
         self.stored = 0
         self.noted: LogEnd | None = None
-        self._cloud = cloud
-        self._stream = stream
         self._prepared = False
         self._newest = 0
         self._rejected = 0
 
-    def carry(self, stretch: Stretch) -> Carried:
+    def carry(self, cloud: Cloud, stretch: Stretch) -> Carried:
         """Store all that it holds, as far as that is possible. Raises OSError when it cannot be read."""
         done = stretch.begin
         try:
             for batch, end in self._planned(stretch):
-                self._deliver(batch)
+                self._deliver(cloud, batch)
                 done = end or done
         except Trouble as trouble:
             return Carried(done, trouble)
         return Carried(stretch.end)
 
-    def finish(self, end: LogEnd, missing: Gaps, *, cut: bool) -> None:
-        """Store the end of the log. Raises Trouble."""
-        known = None
-        while self.missing.ranges() != known:  # the stream may be found deleted just now
-            known = self.missing.ranges()
-            now = max(time.time_ns() // 1_000_000, self._newest)
-            said = LogEnd(end.lines, end.complete, end.gaps, end.why or self.why)
-            self._deliver([end_of(said, missing.also(self.missing), at=now, cut=cut)])
+    def finish(self, cloud: Cloud, last: Farewell) -> Carried:
+        """Store the end of the log."""
+        known, end = None, last.end
+        try:
+            while self.missing.ranges() != known:  # the stream may be found deleted just now
+                known = self.missing.ranges()
+                now = max(time.time_ns() // 1_000_000, self._newest)
+                said = LogEnd(end.lines, end.complete, end.gaps, end.why or self.why)
+                missing = last.missing.also(self.missing)
+                self._deliver(cloud, [end_of(said, missing, at=now, cut=last.cut)])
+        except Trouble as trouble:
+            return Carried(0, trouble)
+        return Carried(0)
 
     def _planned(self, stretch: Stretch) -> Iterator[tuple[list[Event], int]]:
         """Batches, each with the place up to which everything is stored once it is; 0 when that is where the
@@ -101,12 +118,12 @@ class Delivery:
             case {"end": int(lines), "complete": bool(complete), "gaps": list(gaps), "why": str(why)}:
                 self.noted = LogEnd(lines, complete, gaps, why)
 
-    def _deliver(self, batch: list[Event]) -> None:
-        self._prepare()
+    def _deliver(self, cloud: Cloud, batch: list[Event]) -> None:
+        self._prepare(cloud)
         try:
-            refused = self._put(batch)
+            refused = self._put(cloud, batch)
         except Rejected as rejected:
-            refused = self._halves(batch, rejected)
+            refused = self._halves(cloud, batch, rejected)
         if refused and not self.why:
             self.why = f"CloudWatch refused {len(refused)} events as too old or too new"
         for event in refused:
@@ -114,25 +131,25 @@ class Delivery:
         self.stored = max(self.stored, batch[-1].line)
         self._newest = batch[-1].timestamp
 
-    def _put(self, batch: Sequence[Event]) -> Sequence[Event]:
+    def _put(self, cloud: Cloud, batch: Sequence[Event]) -> Sequence[Event]:
         """Raises Trouble, but not Missing."""
         try:
-            return self._cloud.put(self._stream, batch)
+            return cloud.put(self.stream, batch)
         except Missing:
             self._gone()
-        self._prepare()
+        self._prepare(cloud)
         try:
-            return self._cloud.put(self._stream, batch)
+            return cloud.put(self.stream, batch)
         except Missing as missing:
             self._prepared = False
             raise _vanished(missing) from missing
 
-    def _prepare(self) -> None:
+    def _prepare(self, cloud: Cloud) -> None:
         """Make the stream unless it was. Raises Trouble, but not Missing."""
         if self._prepared:
             return
         try:
-            self._cloud.prepare(self._stream)
+            cloud.prepare(self.stream)
         except Missing as missing:
             raise _vanished(missing) from missing
         self._prepared = True
@@ -144,7 +161,7 @@ class Delivery:
             self.missing.add(1, self.stored)
             self.why = f"the stream was deleted when line {self.stored} had been stored"
 
-    def _halves(self, batch: Sequence[Event], rejected: Rejected) -> Sequence[Event]:
+    def _halves(self, cloud: Cloud, batch: Sequence[Event], rejected: Rejected) -> Sequence[Event]:
         """Find what is wrong with it: one bad event must not cost the others."""
         if len(batch) == 1:
             self._rejected += 1
@@ -156,9 +173,9 @@ class Delivery:
         refused: list[Event] = []
         for half in (batch[:middle], batch[middle:]):
             try:
-                refused += self._put(half)
+                refused += self._put(cloud, half)
             except Rejected as again:
-                refused += self._halves(half, again)
+                refused += self._halves(cloud, half, again)
         return refused
 
 

@@ -9,23 +9,22 @@ from contextlib import suppress
 
 from nice_protocol.messages import Assign
 from nice_runner.logs.cloudwatch.client import stream_name
-from nice_runner.logs.cloudwatch.delivery import Cloud, Delivery
 from nice_runner.logs.cloudwatch.pace import Pace
-from nice_runner.logs.cloudwatch.stream import StreamLog
+from nice_runner.logs.cloudwatch.stream import Carrier, StreamLog
 from nice_runner.logs.cloudwatch.trouble import Denied, Rejected, Trouble
 from nice_runner.logs.ring import Reel, Ring
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 4
-"""Logs that are sent at the same time. Few: what they cost besides waiting is the interpreter's time."""
+"""Logs that are sent at the same time: most of it is waiting for the network."""
 
 
 class Shipper:
     """``open`` a log for each attempt, let ``work`` run beside, ``drain`` before leaving."""
 
-    def __init__(self, cloud: Cloud, ring: Ring, pace: Pace | None = None) -> None:
-        self._cloud = cloud
+    def __init__(self, carrier: Carrier, ring: Ring, pace: Pace | None = None) -> None:
+        self._carrier = carrier
         self._ring = ring
         self._pace = pace or Pace(time.monotonic)
         self._streams: dict[StreamLog, None] = {}
@@ -78,7 +77,7 @@ class Shipper:
             logger.info("found %d logs that did not reach CloudWatch before; sending them", len(left))
 
     def _follow(self, reel: Reel, *, resumed: bool = False) -> StreamLog:
-        stream = StreamLog(reel, Delivery(self._cloud, reel.stream), self._wake.set, resumed=resumed)
+        stream = StreamLog(reel, self._carrier, self._wake.set, resumed=resumed)
         self._streams[stream] = None
         return stream
 

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Thread
-from typing import TypeVar
+from typing import Protocol
 
 from nice_protocol.messages import LogEnd, LogLines
-from nice_runner.logs.cloudwatch.delivery import Delivery
+from nice_runner.logs.cloudwatch.delivery import Carried, Delivery, Farewell
 from nice_runner.logs.gaps import Gaps
-from nice_runner.logs.ring import Reel
+from nice_runner.logs.ring import Reel, Stretch
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 FLUSH_SECONDS = 1.0
 LARGE = 512 * 1024
 """Bytes with which a log does not wait for the second to be over."""
 
 CUT = "the worker ended before the log did"
+
+
+Errand = Stretch | Farewell
+
+
+class Carrier(Protocol):
+    """``courier.Courier``."""
+
+    async def run(self, delivery: Delivery, errand: Errand) -> tuple[Delivery, Carried]:
+        """Do it; the delivery is replaced by the one that comes back."""
+        ...
 
 
 class StreamLog:
@@ -33,14 +40,15 @@ class StreamLog:
     """
 
     def __init__(
-        self, reel: Reel, delivery: Delivery, wake: Callable[[], None], *, resumed: bool = False
+        self, reel: Reel, carrier: Carrier, wake: Callable[[], None], *, resumed: bool = False
     ) -> None:
         self.trouble = ""
         self.complain: Callable[[str], None] = lambda words: None
         self.over = False
         self.busy = False
         self._reel = reel
-        self._delivery = delivery
+        self._carrier = carrier
+        self._delivery = Delivery(reel.stream)
         self._wake = wake
         self._cut = resumed
         self._ended = resumed
@@ -107,7 +115,7 @@ class StreamLog:
         """Store what waits, a file at most, and the end once everything else is. Raises Trouble."""
         if stretch := self._reel.front():
             self._since = 0.0
-            carried = await _in_thread(lambda: self._delivery.carry(stretch))
+            carried = await self._run(stretch)
             self._reel.read_to(carried.end)
             self._since = self._since or (time.monotonic() if self._reel.waiting else 0.0)
             if carried.trouble is not None:
@@ -145,6 +153,10 @@ class StreamLog:
                 self.trouble = f"lines could not be kept on the worker's disk: {error}"
             return False
 
+    async def _run(self, errand: Errand) -> Carried:
+        self._delivery, carried = await self._carrier.run(self._delivery, errand)
+        return carried
+
     async def _finish(self) -> None:
         end = self._end or self._delivery.noted
         if end is None:
@@ -153,31 +165,7 @@ class StreamLog:
             unkept, cut = self._unkept, self._cut
             why = end.why or (self.trouble if unkept else "")
             said = LogEnd(end.lines, end.complete, end.gaps, why)
-            await _in_thread(lambda: self._delivery.finish(said, unkept, cut=cut))
+            if trouble := (await self._run(Farewell(said, unkept, cut))).trouble:
+                raise trouble
         self._reel.remove()
         self.over = True
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """In a thread that the process does not wait for at its end, unlike those of an executor."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: Exception | None) -> None:
-        if done.cancelled():
-            return
-        if error is None:
-            done.set_result(result)  # type: ignore[arg-type]  # the one that work gave
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        try:
-            outcome: tuple[T | None, Exception | None] = (work(), None)
-        except Exception as error:  # whoever waits gets it
-            outcome = (None, error)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, *outcome)
-
-    Thread(target=run, name="cloudwatch", daemon=True).start()
-    return await done
