@@ -129,7 +129,8 @@ async def test_a_worker_killed_in_mid_line_loses_no_whole_line_and_its_next_life
     record = await operator.python(COUNT_AND_STAY_IN_MID_LINE)
     await operator.until(lambda: sum(c.lines for c in record.chunks) >= 5000, "the lines")
 
-    courier = next(pid for pid in children(worker.pid) if "courier" in command_line(pid))
+    await until(lambda: bool(_couriers(worker)), "its sending process")
+    (courier,) = _couriers(worker)
     os.kill(worker.pid, signal.SIGKILL)
     await worker.ended()
     await until(lambda: not alive(courier), "the end of its sending process")
@@ -263,7 +264,12 @@ def _left(operator: FakeOperator) -> list[str]:
     return [path.name for path in (operator.directory / "log-spool").glob("*.log")]
 
 
-def command_line(pid: int) -> str:
+def _couriers(worker: WorkerProcess) -> list[int]:
+    """The processes that a worker sends logs by."""
+    return [pid for pid in children(worker.pid) if "courier" in _command_line(pid)]
+
+
+def _command_line(pid: int) -> str:
     """What a process was started with."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
