@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,8 @@ Mood = Callable[[str, dict[str, Any]], Fault | None]
 
 
 class FakeCloudWatch:
-    """``groups``: of each the events of its streams, decoded. ``broken``: rules that a call broke."""
+    """``groups``: of each the events of its streams, decoded. ``broken``: rules that a call broke. ``watch``
+    sees the headers of each call."""
 
     def __init__(self) -> None:
         self.groups: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -40,6 +42,7 @@ class FakeCloudWatch:
         self.calls: list[str] = []
         self.broken: list[str] = []
         self.mood: Mood = lambda operation, body: None
+        self.watch: Callable[[Mapping[str, str]], None] = lambda headers: None
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
 
@@ -98,6 +101,7 @@ class FakeCloudWatch:
         operation = request.headers["X-Amz-Target"].rpartition(".")[2]
         body = json.loads(await request.read())
         self.calls.append(operation)
+        self.watch(request.headers)
         fault = self.mood(operation, body)
         try:
             if fault is not None:
@@ -135,10 +139,10 @@ class FakeCloudWatch:
         elif stream not in self.groups[group]:
             return _error(400, "ResourceNotFoundException", f"no stream {stream}")
         else:
-            self._put(self.groups[group][stream], body["logEvents"])
+            return self._put(self.groups[group][stream], body["logEvents"])
         return web.json_response({})
 
-    def _put(self, events: list[dict[str, Any]], batch: list[dict[str, Any]]) -> None:
+    def _put(self, events: list[dict[str, Any]], batch: list[dict[str, Any]]) -> web.Response:
         stamps = [event["timestamp"] for event in batch]
         size = sum(len(event["message"].encode()) + OVERHEAD for event in batch)
         rules = {
@@ -149,7 +153,13 @@ class FakeCloudWatch:
             "no empty message": all(event["message"] for event in batch),
         }
         self.broken += [rule for rule, kept in rules.items() if not kept]
-        events += [json.loads(event["message"]) for event in batch]
+        now = time.time_ns() // 1_000_000
+        old = sum(stamp < now - 14 * DAY for stamp in stamps)
+        new = len(batch) - sum(stamp > now + DAY // 12 for stamp in stamps)
+        events += [json.loads(event["message"]) for event in batch[old:new]]
+        refused = {"tooOldLogEventEndIndex": old} if old else {}
+        refused |= {"tooNewLogEventStartIndex": new} if new < len(batch) else {}
+        return web.json_response({"rejectedLogEventsInfo": refused} if refused else {})
 
 
 def _error(status: int, code: str, message: str) -> web.Response:
