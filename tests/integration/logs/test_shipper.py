@@ -187,14 +187,17 @@ async def test_a_group_that_may_not_be_made_is_told_and_given_up_long_after_the_
     cloud.mood = lambda operation, body: (
         Fault(400, "AccessDeniedException", "may not create") if operation == "CreateLogGroup" else None
     )
-    run = _run()
-    log = life.log(run)
+    log, others = life.log(_run()), [life.log(_run()) for _ in range(20)]
+    for other in others:
+        other.say("x")
     log.write("stdout", b"a line\n")
-    await cloud.until(lambda: cloud.calls.count("CreateLogGroup") >= 2, "two tries")
+    await cloud.until(lambda: cloud.calls.count("CreateLogGroup") >= 5, "several tries")
+    for other in others:
+        other.end()
     end = log.end()
     life.clock.ahead = DENIED_SECONDS + 60
     log.forget()
-    await _until(lambda: list(life.ring.folder.iterdir()) == [], "the log to be given up")
+    await _until(lambda: list(life.ring.folder.iterdir()) == [], "all logs to be given up")
 
     assert (end.complete, end.gaps) == (True, []), "the operator has all of it"
     assert f"the log group {GROUP} is not there" in end.why

@@ -18,6 +18,7 @@ from nice_runner.settings import REGION_NAMES
 from tests.fakes.operator import FakeOperator, RunRecord
 from tests.integration.worker.conftest import StartWorker
 from tests.support.aws import CREDENTIALS, REGION, cloudwatch_server, free_port
+from tests.support.containers import Pod
 from tests.support.way import Way
 from tests.support.worker import WorkerProcess, alive, children, until
 
@@ -209,6 +210,31 @@ async def test_a_run_sees_nothing_of_the_credentials(
     assert [name for name in json.loads(finish.result) if name.startswith(("AWS", "NICE_LOGS"))] == []
 
 
+async def test_in_a_pod_the_next_supervisor_sends_what_the_killed_one_left_and_runs_cannot_read_it(
+    cloud: Cloud, environment: dict[str, str], operator: FakeOperator, pod: Pod, way: Way
+) -> None:
+    spool = pod.private / "spool"
+    given = {**environment, **CREDENTIALS, "NICE_LOGS_SPOOL_DIR": str(spool)}
+    pod.start_zygote()
+    supervisor = pod.start_supervisor(**given)
+    await operator.until(lambda: operator.session is not None, "the worker")
+    way.cut()
+    record = await operator.python(LOOK_AND_STAY, payload=json.dumps(str(spool)))
+    await operator.said(record, "looked\n")
+
+    supervisor.kill()
+    way.mend()
+    pod.start_supervisor(**given)
+    end = await cloud.ended(record)
+
+    assert cloud.numbers(record) == [1, 2, 3]
+    assert (end["end"], end["gaps"], end["cut"]) == (3, [], True)
+    environment_seen, folder_seen, _ = record.text().splitlines()
+    assert environment_seen == "[]"
+    if os.getuid() == 0:
+        assert folder_seen == "PermissionError"
+
+
 async def test_a_worker_whose_folder_cannot_be_used_says_so_and_does_not_start(
     environment: dict[str, str], operator: FakeOperator, start_worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -238,6 +264,18 @@ async def test_two_workers_do_not_send_each_others_lines(
         second.end()
     assert first.process.poll() is None
 
+
+LOOK_AND_STAY = """
+import os, time
+def run(spool):
+    print([name for name in os.environ if name.startswith(('AWS', 'NICE_LOGS'))])
+    try:
+        print(os.listdir(spool))
+    except OSError as error:
+        print(type(error).__name__)
+    print('looked', flush=True)
+    time.sleep(600)
+"""
 
 COUNT_AND_STAY_IN_MID_LINE = """
 import os, time

@@ -126,13 +126,14 @@ class Shipper:
             self._queue_again(stream)
 
     def _failed(self, stream: StreamLog, trouble: Trouble) -> None:
+        """What we may not do for one we may not do for all of them."""
         self._pace.failed(trouble)
         if not isinstance(trouble, Denied):
             return
-        if stream.ended and self._pace.hopeless:
-            stream.give_up(f"CloudWatch refuses this log: {trouble}")
-        else:
-            stream.blame(f"CloudWatch refuses this log for the time being: {trouble}")
+        for each in [other for other in self._streams if other.waiting]:
+            each.blame(f"CloudWatch refuses this log for the time being: {trouble}")
+            if self._pace.hopeless and each.ended and (each is stream or not each.busy):
+                each.give_up(f"CloudWatch refuses this log: {trouble}")
 
     def _queue_again(self, stream: StreamLog) -> None:
         """Behind the others, so that no log holds up another."""
