@@ -209,6 +209,21 @@ async def test_a_group_that_may_not_be_made_is_told_and_given_up_long_after_the_
     await cloud.until(lambda: len(cloud.calls) > tries, "the next log to try again")
 
 
+async def test_an_end_that_is_denied_is_not_tried_for_ever(cloud: FakeCloudWatch, life: Life) -> None:
+    run = _run()
+    log = life.log(run)
+    log.write("stdout", b"stored\n")
+    await cloud.until(lambda: cloud.numbers(run) == [1], "the line")
+    cloud.mood = lambda operation, body: Fault(400, "AccessDeniedException", "no more")
+    before = len(cloud.calls)
+    log.end()
+    await cloud.until(lambda: len(cloud.calls) >= before + 2, "the end to be denied, twice")
+    life.clock.ahead = DENIED_SECONDS + 60
+    await _until(lambda: life.shipper.pending == 0, "it to be given up")
+
+    assert list(life.ring.folder.iterdir()) == []
+
+
 async def test_what_aws_takes_in_no_form_is_given_up_and_told(cloud: FakeCloudWatch, life: Life) -> None:
     cloud.mood = lambda operation, body: (
         Fault(400, "InvalidParameterException", "bad") if operation == "CreateLogStream" else None

@@ -33,6 +33,11 @@ class Shipper:
         self._changed = asyncio.Event()
         self._resume()
 
+    @property
+    def pending(self) -> int:
+        """Logs that are not dealt with."""
+        return len(self._streams)
+
     def open(self, assign: Assign) -> StreamLog:
         """The log of an attempt that begins."""
         name = stream_name(assign.namespace, assign.task, assign.run, assign.attempt)
@@ -130,7 +135,7 @@ class Shipper:
         self._pace.failed(trouble)
         if not isinstance(trouble, Denied):
             return
-        for each in [other for other in self._streams if other.waiting]:
+        for each in [other for other in self._streams if not other.over and (other.waiting or other.ended)]:
             each.blame(f"CloudWatch refuses this log for the time being: {trouble}")
             if self._pace.hopeless and each.ended and (each is stream or not each.busy):
                 each.give_up(f"CloudWatch refuses this log: {trouble}")
