@@ -134,7 +134,7 @@ async def test_a_log_without_lines_makes_no_call(cloud: FakeCloudWatch, life: Li
     ids=lambda fault: f"{fault.status}{fault.code}{'cut' * fault.cut}{'after' * fault.after}",
 )
 async def test_what_passes_costs_no_line(cloud: FakeCloudWatch, life: Life, fault: Fault) -> None:
-    run, failures = _run(), iter(range(3))
+    run, failures = _run(), iter(range(2))
     cloud.mood = lambda operation, body: fault if next(failures, None) is not None else None
 
     log = life.log(run)
