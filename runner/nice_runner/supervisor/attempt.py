@@ -195,6 +195,7 @@ class Attempt:
             return
         if not self.discarded:
             self.discarded = True
+            self.log.forget()
             self._tools.declined(self, refusal or "")
         self._tools.freed(self)
 

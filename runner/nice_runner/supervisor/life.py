@@ -14,6 +14,7 @@ from typing import Any
 from nice_protocol.messages import Assign
 from nice_runner.link import Link
 from nice_runner.logs.attempt import AttemptLog
+from nice_runner.logs.cloudwatch.shipper import Shipper
 from nice_runner.logs.spool import Budget, Spool
 from nice_runner.process.helper import Answer, Helper
 from nice_runner.process.run import RunListener
@@ -41,12 +42,16 @@ HELPER_OVERTIME = 60.0
 @dataclass(frozen=True)
 class Terms:
     """What all runs have in common. Characters of log: ``log_budget`` unacknowledged by the operator, over
-    all runs; ``log_limit`` kept of one attempt. ``spares``: runners that are forked ahead."""
+    all runs; ``log_limit`` kept of one attempt. ``spares``: runners that are forked ahead. ``shipper`` brings
+    logs to where they are kept for good, if that is not the operator; a leaving worker gives it
+    ``last_lines`` seconds more."""
 
     surroundings: Surroundings
     log_budget: int
     log_limit: int
     spares: int = 0
+    shipper: Shipper | None = None
+    last_lines: float = 0.0
 
 
 async def live(
@@ -65,9 +70,12 @@ async def live(
     zygote.start()
     departure = Departure(worker, patience)
     _listen_to_signals(departure)
-    async with _background(_converse(link, worker), _beat(worker), _tick(worker)):
+    shipping = [] if terms.shipper is None else [terms.shipper.work()]
+    async with _background(_converse(link, worker), _beat(worker), _tick(worker), *shipping):
         await departure.wait()
-    readiness.show(available=False)
+        readiness.show(available=False)
+        if terms.shipper is not None:
+            await terms.shipper.drain(terms.last_lines)
     spares.close()
     await zygote.stop()
     logger.info("ended")
@@ -100,7 +108,8 @@ def _make_worker(
     def open_log(assign: Assign, changed: Callable[[], None]) -> AttemptLog:
         serializes = may_define(assign.execution, SERIALIZE_LOG_EVENT, task_path)
         helper = partial(open_helper, assign, assign.timeout + assign.grace + HELPER_OVERTIME)
-        return AttemptLog(Spool(budget), terms.log_limit, helper if serializes else None, changed)
+        archive = terms.shipper.open(assign) if terms.shipper is not None else None
+        return AttemptLog(Spool(budget), terms.log_limit, helper if serializes else None, changed, archive)
 
     tools = Tools(
         may_run=Eligibility(open_helper, task_path, asyncio.get_running_loop().time).ask,
