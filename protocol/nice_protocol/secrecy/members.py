@@ -86,8 +86,10 @@ def _opening(data: bytes, inside: int) -> int:
 
 
 def _escaped(data: bytes, at: int) -> bool:
-    backslashes = at - len(data[:at].rstrip(b"\\")) if data[at - 1 : at] == b"\\" else 0
-    return backslashes % 2 == 1
+    first = at
+    while data[first - 1 : first] == b"\\":
+        first -= 1
+    return (at - first) % 2 == 1
 
 
 def _text(string: bytes) -> str:

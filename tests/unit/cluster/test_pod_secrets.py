@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from nice_operator.cluster.pool_deployment import deployment
@@ -26,8 +27,7 @@ def pod_with(runner: dict[str, Any], volumes: list[dict[str, Any]] | None = None
 def told(pod: dict[str, Any]) -> list[tuple[str, str]]:
     """The zygote's options about secrets."""
     command = container("runner", pod)["command"]
-    pairs = zip(command, command[1:], strict=False)
-    return [(option, value) for option, value in pairs if option.startswith("--secret")]
+    return [(option, value) for option, value in pairwise(command) if option.startswith("--secret")]
 
 
 def test_variables_of_secrets_are_named_and_user_names_are_not() -> None:
