@@ -16,15 +16,15 @@ _PLAIN = frozenset(
      "ca.crt", "tls.crt", "known_hosts")
 )  # fmt: skip
 
-FRAGMENTS = (b"passw", b"passphrase", b"secret", b"token", b"credential", b"authorization", b"pwd", b"cookie",
+FRAGMENTS = (b"pass", b"secret", b"token", b"credential", b"authorization", b"pwd", b"cookie",
              b"connectionstring", b"connection_string", b"connection-string")  # fmt: skip
 KEYS = tuple(
     b"%b%bkey" % (kind, between)
     for kind in (b"api", b"private", b"access", b"account", b"signing", b"encryption")
-    for between in (b"", b"_", b"-")
+    for between in (b"", b"_", b"-", b" ", b".")
 )
 """In lower case: every name that looks secret has one of FRAGMENTS or KEYS in it. What separates its words is
-nothing, ``_`` or ``-``."""
+nothing or one of ``_-.`` or a space."""
 
 
 def looks_secret(name: str) -> bool:

@@ -11,6 +11,7 @@ from nice_operator.engine.runs import RunRequest
 from nice_operator.web.answers import json_response
 from nice_operator.web.documents import run_document, stamp, task_document
 from nice_operator.web.keys import ENGINE, OPTIONS
+from nice_operator.web.masking import shown_manifest
 from nice_operator.web.payloads import payload_of_body
 from nice_operator.web.requests import idempotency_key, integer, requester
 from nice_operator.web.routing import Access, Operation, Route
@@ -34,7 +35,7 @@ async def get_task(request: web.Request) -> web.Response:
     task = await task_of(request)
     summary = await request.app[ENGINE].tasks.summary(task)
     document = task_document(task, summary.last_runs, summary.active)
-    return json_response({**document, "manifest": dict(task.manifest)})
+    return json_response({**document, "manifest": shown_manifest(task.manifest)})
 
 
 async def upcoming(request: web.Request) -> web.Response:

@@ -22,6 +22,7 @@ from nice_operator.web.ui.log_view import completeness, live_events, read_log, s
 from nice_operator.web.ui.show import pretty_json
 from nice_operator.web.ui.task_page import PayloadForm
 from nice_operator.web.ui.timeline import timeline, total_of
+from nice_protocol.secrecy.members import masked_json
 
 
 async def show_run(
@@ -56,7 +57,7 @@ async def show_run(
         "log_more": log.more,
         "log_done": done and not log.more,
         "completeness": completeness(summary, run.state.final),
-        "form": form or PayloadForm(pretty_json(run.payload)),
+        "form": form or PayloadForm(pretty_json(masked_json(run.payload))),
         "alert": alert,
         "alert_title": alert_title,
     }
