@@ -60,7 +60,7 @@ class WorkerInfo:
 
 
 class WorkerHub:
-    """Connections by session. One connection per session, one session per worker of a pool: the newest wins."""
+    """Connections by session. One per session, one session per worker of a pool: the newest wins."""
 
     def __init__(
         self, store: Store, reports: Reports, wakeups: Wakeups, clock: Clock, settings: EngineSettings

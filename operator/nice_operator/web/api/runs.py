@@ -127,11 +127,13 @@ ROUTES = (
         "POST", _RUN + "/cancel", cancel_run, Access.CHANGE,
         Operation("Stop a run", {200: "Stopped", 202: "Its worker was told to", 404: "No such run",
                                  409: "It has ended already"}),
+        action="cancel",
     ),
     Route(
         "POST", _RUN + "/retry", retry_run, Access.CHANGE,
         Operation("Run it again", {201: "The new run", 400: "The payload is not what the task takes",
                                    404: "No such run", 409: "The task's state or policy forbids it"},
                   body='{"payload": any JSON}; no body: the payload of the first run'),
+        action="retry",
     ),
 )  # fmt: skip

@@ -100,5 +100,6 @@ ROUTES = (
              422: "The Idempotency-Key was used with another body"},
             body='{"payload": any JSON}; no body, or no payload: the task\'s default payload',
         ),
+        action="run",
     ),
 )  # fmt: skip
