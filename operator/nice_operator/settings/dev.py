@@ -12,10 +12,12 @@ from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.domain.task import UnhandledErrors
 from nice_operator.settings.words import (
     DEFAULT_PORT,
+    DEFAULT_RATE,
     is_address,
     is_loopback,
     read_level,
     read_port,
+    read_rate,
     read_switch,
     read_timeout,
 )
@@ -34,6 +36,7 @@ class DevSettings:
     everything, starts and stops nothing. ``log_to_stdout`` copies log lines there. ``unhandled_errors`` is
     for tasks that choose none (None: the worker decides). ``behind`` is what stands before us.
     ``tokens`` is the directory with the tokens of clients (None: nobody is asked, on loopback alone).
+    ``client_rate``: requests a second of one client, where clients have tokens (0: any number).
     ``undeclared_tasks``: whether a name that no file declares becomes a
     task when a worker registers it or somebody schedules it; ``undeclared_timeout`` is then its timeout.
     """
@@ -51,6 +54,7 @@ class DevSettings:
     undeclared_tasks: bool = True
     undeclared_timeout: timedelta = timedelta(hours=24)
     tokens: Path | None = None
+    client_rate: float = DEFAULT_RATE
 
 
 def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSettings:
@@ -64,6 +68,7 @@ def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSe
     undeclared = read_switch("NICE_UNDECLARED_TASKS", switch, problems)
     duration = environment.get("NICE_UNDECLARED_TIMEOUT_AFTER", "24 hours")
     timeout = read_timeout("NICE_UNDECLARED_TIMEOUT_AFTER", duration, problems)
+    rate = read_rate(environment.get("NICE_CLIENT_RATE") or str(DEFAULT_RATE), problems)
     folder = _read_folder(found.folder, problems)
     behind = read_behind(
         found.base_path,
@@ -88,6 +93,7 @@ def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSe
         undeclared_tasks=undeclared,
         undeclared_timeout=timeout,
         tokens=tokens,
+        client_rate=rate,
     )
 
 

@@ -48,7 +48,7 @@ def make_app(
     app[OPTIONS] = options
     app[TEMPLATES] = make_environment(options)
     app[STREAMS] = OpenStreams()
-    app[DOORKEEPER] = Doorkeeper(tokens, gate)
+    app[DOORKEEPER] = Doorkeeper(tokens, gate, options.client_rate)
     app[AUDIT] = Audit()
     app.on_cleanup.append(app[AUDIT].close)
     app.cleanup_ctx.append(app[DOORKEEPER].attend)
