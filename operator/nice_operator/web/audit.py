@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import hdrs, web
 
@@ -34,8 +34,7 @@ REFUSED = frozenset({401, 403, 421})
 _log = logging.getLogger(LOGGER)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who ("" where nobody is asked, or nobody knows), from which address, through which door."""
 
     who: str
@@ -48,8 +47,7 @@ def caller_of(request: web.Request, door: str = "http") -> Caller:
     return Caller(request.get(VIEWER, ""), request.remote or "local", door)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An action and its outcome. ``target`` is a task, a run or a name, as the caller wrote it."""
 
     caller: Caller
@@ -97,8 +95,11 @@ class Audit:
     def around(self, caller: Caller, action: str, target: str) -> Iterator[Made]:
         """Note what comes of the body: done, or refused by what it raises."""
         made = Made()
-        with self.refusals(caller, action, target):
+        try:
             yield made
+        except Exception as error:
+            self._refused(error, caller, action, target)
+            raise
         self.note(Entry(caller, action, target[:LONGEST], 200), made.run)
 
     @contextmanager
@@ -107,9 +108,12 @@ class Audit:
         try:
             yield
         except Exception as error:
-            status = refusal_of(error, "").status if isinstance(error, NiceError) else 500
-            self.note(Entry(caller, action, target[:LONGEST], status))
+            self._refused(error, caller, action, target)
             raise
+
+    def _refused(self, error: Exception, caller: Caller, action: str, target: str) -> None:
+        status = refusal_of(error, "").status if isinstance(error, NiceError) else 500
+        self.note(Entry(caller, action, target[:LONGEST], status))
 
     async def close(self, app: web.Application) -> None:
         """``on_cleanup``: tell what was only counted."""
