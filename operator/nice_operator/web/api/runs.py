@@ -92,7 +92,8 @@ async def get_run(request: web.Request) -> web.Response:
 async def cancel_run(request: web.Request) -> web.Response:
     """Stop a run: 200 when it has ended, 202 while its worker still has to stop it."""
     result = await request.app[ENGINE].runs.cancel(run_id(request), requester(request))
-    return json_response(run_document(result.run), status=202 if result.requested else 200)
+    document = await shown_aside((result.run,), lambda: run_document(result.run))
+    return json_response(document, status=202 if result.requested else 200)
 
 
 async def retry_run(request: web.Request) -> web.Response:
@@ -100,9 +101,8 @@ async def retry_run(request: web.Request) -> web.Response:
     payload = await payload_of_body(request)
     run = (await request.app[ENGINE].runs.rerun(run_id(request), requester(request), payload)).run
     location = f"{request.app[OPTIONS].base_path}/api/v1/runs/{run.id}"
-    return json_response(
-        run_document(run), status=201, headers={"Location": location, "Nice-Run-Id": str(run.id)}
-    )
+    document = await shown_aside((run,), lambda: run_document(run))
+    return json_response(document, status=201, headers={"Location": location, "Nice-Run-Id": str(run.id)})
 
 
 _RUN = "/api/v1/runs/{id}"

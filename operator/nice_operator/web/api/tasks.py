@@ -11,7 +11,7 @@ from nice_operator.engine.runs import RunRequest
 from nice_operator.web.answers import json_response
 from nice_operator.web.documents import run_document, stamp, task_document
 from nice_operator.web.keys import ENGINE, OPTIONS
-from nice_operator.web.masking import shown_manifest
+from nice_operator.web.masking import shown_aside, shown_manifest
 from nice_operator.web.payloads import payload_of_body
 from nice_operator.web.requests import idempotency_key, integer, requester
 from nice_operator.web.routing import Access, Operation, Route
@@ -64,8 +64,9 @@ async def create_run(request: web.Request) -> web.Response:
     )
     submitted = await request.app[ENGINE].runs.request(wanted)
     location = f"{request.app[OPTIONS].base_path}/api/v1/runs/{submitted.run.id}"
+    document = await shown_aside((submitted.run,), lambda: run_document(submitted.run))
     return json_response(
-        run_document(submitted.run),
+        document,
         status=201 if submitted.created else 200,
         headers={"Location": location, "Nice-Run-Id": str(submitted.run.id)},
     )

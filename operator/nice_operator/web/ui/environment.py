@@ -14,7 +14,6 @@ from nice_operator.web.options import WebOptions
 from nice_operator.web.schedules import in_words
 from nice_operator.web.text import one_line, visible
 from nice_operator.web.ui import assets, show
-from nice_protocol.secrecy.members import masked_json
 
 
 def make_environment(options: WebOptions) -> Environment:
@@ -34,7 +33,6 @@ def make_environment(options: WebOptions) -> Environment:
         "duration": show.duration,
         "in_words": in_words,
         "iso": show.iso,
-        "masked": masked_json,
         "masked_start": masked_start,
         "long_duration": format_duration,
         "one_line": one_line,
