@@ -109,7 +109,7 @@ def _make_worker(
         serializes = may_define(assign.execution, SERIALIZE_LOG_EVENT, task_path)
         helper = partial(open_helper, assign, assign.timeout + assign.grace + HELPER_OVERTIME)
         mask = secrets.of(assign)
-        return AttemptLog(Spool(budget), terms.log_limit, helper if serializes else None, changed, mask)
+        return AttemptLog(Spool(budget), terms.log_limit, helper if serializes else None, changed, mask=mask)
 
     tools = Tools(
         may_run=Eligibility(open_helper, task_path, asyncio.get_running_loop().time, secrets.text).ask,
