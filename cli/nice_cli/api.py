@@ -53,9 +53,12 @@ class Api:
         )
         return page
 
-    def run(self, run: str, wait: float | None = None) -> Document:
-        """One run with its attempts; with ``wait`` when it has ended, or after so many seconds."""
-        found: Document = self.http.get(_run(run), timeout=CONNECT_SECONDS + (wait or 0), wait=wait)
+    def run(self, run: str, wait: float | None = None, reveal: str | None = None) -> Document:
+        """One run with its attempts; with ``wait`` when it has ended, or after so many seconds. ``reveal``
+        "result": what looks secret in it is not masked, if we asked for the run."""
+        found: Document = self.http.get(
+            _run(run), timeout=CONNECT_SECONDS + (wait or 0), wait=wait, reveal=reveal
+        )
         return found
 
     def cancel(self, run: str) -> Document:

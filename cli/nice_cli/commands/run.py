@@ -79,7 +79,7 @@ def _attend(target: Target, document: Document, wait: bool, following: bool) -> 
     identity, screen = document["id"], Screen(aside=wait)
     try:
         if following:
-            ended = follow(target.api, identity, None, screen.write, note)
+            ended = _revealed(target, follow(target.api, identity, None, screen.write, note))
         else:
             ended = wait_for_end(target.api, identity, note)
     except KeyboardInterrupt:
@@ -91,6 +91,12 @@ def _attend(target: Target, document: Document, wait: bool, following: bool) -> 
     screen.finish_lines()
     _show_end(target, ended)
     sys.exit(fate(ended["state"]))
+
+
+def _revealed(target: Target, ended: Document) -> Document:
+    """With the result as it is, which we asked for; what a stream tells is masked for everybody."""
+    masked = ended["result"] is not None and "***" in exact.dumps(ended["result"])
+    return wait_for_end(target.api, ended["id"], note) if masked else ended
 
 
 def _show_end(target: Target, ended: Document) -> None:

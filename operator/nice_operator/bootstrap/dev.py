@@ -85,6 +85,7 @@ def _web_options(settings: DevSettings, namespace: str) -> WebOptions:
         view_only=settings.view_only,
         sync=settings.sync and not settings.view_only,
         proxy=behind.proxy,
+        client_rate=settings.client_rate,
     )
 
 

@@ -13,10 +13,12 @@ from nice_operator.domain.task import UnhandledErrors
 from nice_operator.settings.kube import KubeSource, add_kube, read_kube
 from nice_operator.settings.words import (
     DEFAULT_PORT,
+    DEFAULT_RATE,
     is_address,
     is_loopback,
     read_level,
     read_port,
+    read_rate,
     read_switch,
     read_timeout,
 )
@@ -36,6 +38,7 @@ class DevSettings:
     everything, starts and stops nothing. ``log_to_stdout`` copies log lines there. ``unhandled_errors`` is
     for tasks that choose none (None: the worker decides). ``behind`` is what stands before us.
     ``tokens`` is the directory with the tokens of clients (None: nobody is asked, on loopback alone).
+    ``client_rate``: requests a second of one client, where clients have tokens (0: any number).
     ``undeclared_tasks``: whether a name that no file declares becomes a
     task when a worker registers it or somebody schedules it; ``undeclared_timeout`` is then its timeout.
     """
@@ -54,6 +57,7 @@ class DevSettings:
     undeclared_timeout: timedelta = timedelta(hours=24)
     tokens: Path | None = None
     kube: KubeSource | None = None
+    client_rate: float = DEFAULT_RATE
 
 
 def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSettings:
@@ -69,6 +73,7 @@ def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSe
     timeout = read_timeout("NICE_UNDECLARED_TIMEOUT_AFTER", duration, problems)
     kube = read_kube(found, problems)
     folder = _read_folder(found.folder, kube is not None, problems)
+    rate = read_rate(environment.get("NICE_CLIENT_RATE") or str(DEFAULT_RATE), problems)
     behind = read_behind(
         found.base_path,
         found.public_host,
@@ -93,6 +98,7 @@ def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSe
         undeclared_timeout=timeout,
         tokens=tokens,
         kube=kube,
+        client_rate=rate,
     )
 
 

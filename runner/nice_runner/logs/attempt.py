@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from nice_protocol.messages import LogEnd, LogLines
 from nice_runner.logs.gaps import Gaps
 from nice_runner.logs.serializer import OpenHelper, Serializer
-from nice_runner.logs.splitter import Piece, Splitter
+from nice_runner.logs.splitter import MAX_FEED, Piece, Splitter
 from nice_runner.logs.spool import Spool
+from nice_runner.masking.mask import NO_SECRETS, Mask, mask_shown
 
 STREAMS = ("stdout", "stderr")
 
@@ -41,6 +43,7 @@ class AttemptLog:
 
     ``limit`` is how many characters of one attempt are kept. With ``open_helper`` the lines get the texts of
     the task's own ``serialize_log_event`` on their way to the spool; ``changed`` is called when some arrive.
+    ``mask`` takes out what is secret, before anything is cut into lines.
     """
 
     def __init__(
@@ -50,8 +53,11 @@ class AttemptLog:
         open_helper: OpenHelper | None = None,
         changed: Callable[[], None] = lambda: None,
         archive: Archive | None = None,
+        mask: Mask = NO_SECRETS,
     ) -> None:
         self.spool = spool
+        self.mask = mask
+        self._masks = {stream: mask.stream() for stream in STREAMS}
         self._changed = changed
         self._archive = archive
         if archive is not None:
@@ -67,11 +73,11 @@ class AttemptLog:
 
     def write(self, stream: str, data: bytes) -> None:
         """Bytes that the run wrote, at most splitter.MAX_FEED of them."""
-        self._add(stream, self._splitters[stream].feed(data))
+        self._split(stream, self._masks[stream].feed(data))
 
     def say(self, text: str) -> None:
         """A line of our own, in the system stream."""
-        self._keep("system", Piece(text + "\n", 1))
+        self._keep("system", Piece(self.mask.text(text) + "\n", 1))
 
     def flush(self) -> None:
         """Show lines that stay unfinished as far as they came (a progress bar has no newline)."""
@@ -108,7 +114,13 @@ class AttemptLog:
 
     def _end_streams(self) -> None:
         for stream, splitter in self._splitters.items():
+            self._split(stream, self._masks[stream].end())
             self._add(stream, splitter.end())
+
+    def _split(self, stream: str, data: bytes) -> None:
+        """What was held back makes it more than one feed."""
+        for start in range(0, len(data), MAX_FEED):
+            self._add(stream, self._splitters[stream].feed(data[start : start + MAX_FEED]))
 
     def _add(self, stream: str, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
@@ -138,7 +150,8 @@ class AttemptLog:
         self._changed()
 
     def _deliver(self, chunk: LogLines) -> None:
-        self._shelve(chunk)
+        shown = chunk.shown
+        self._shelve(replace(chunk, shown=mask_shown(self.mask, shown)) if shown else chunk)
         self._changed()
 
     def _shelve(self, chunk: LogLines) -> None:
