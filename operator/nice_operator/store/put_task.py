@@ -108,7 +108,7 @@ def birth(tx: Tx, put: PutTask, generation: int) -> dict[str, Any]:
         "suspended": 0,
         "fired": 0,
     }
-    return first | _seen(definition, generation) | _good(put, generation)
+    return first | _seen(definition, generation) | good_values(put, generation)
 
 
 def version_row(tx: Tx, task_id: UUID, generation: int, definition: TaskDefinition) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _update(tx: Tx, put: PutTask, row: Row) -> UUID:
         _keep_version(tx, task_id, generation, definition)
     values = _seen(definition, generation)
     if generation != row.generation or row.deleted_at is not None:
-        values |= _good(put, generation)
+        values |= good_values(put, generation)
         _tell_missed(tx, put, task_id, generation)
     if any(getattr(row, column) != value for column, value in values.items()):
         tx.write(sa.update(tasks).where(tasks.c.id == task_id).values(values))
@@ -157,7 +157,7 @@ def _seen(definition: TaskDefinition, generation: int) -> dict[str, Any]:
     }
 
 
-def _good(put: PutTask, generation: int) -> dict[str, Any]:
+def good_values(put: PutTask, generation: int) -> dict[str, Any]:
     """What a good version changes beside; nothing for a stalled one, whose last good version goes on."""
     spec = put.definition.spec
     if spec is None:
