@@ -2,8 +2,8 @@
 on the node's disk.
 
 Each execution writes ``begin``, a ``beat`` now and then, and ``end``, with the kernel's monotonic clock,
-which all machines of a native cluster share. A line is written at once, so a killed run's last one is there; a file
-that was found stays open, so what a pod takes with it is read all the same.
+which all machines of a native cluster share. A line is written at once, so a killed run's last one is there;
+a file that was found stays open, so what a pod takes with it is read all the same.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def run(payload):
     tell("end")
     return name[0]
 """
-"""Python of a task whose payload is {"task": its name, "seconds": how long it works}; it returns its run's id."""
+"""Of a task whose payload is {"task": its name, "seconds": how long it works}; it returns its run's id."""
 
 
 @dataclass

@@ -68,7 +68,8 @@ class Callers:
     ``answers``: every (status, answer, run id) that ever came, by key."""
 
     ask: Ask
-    pause: float = 0.5
+    name: str
+    pause: float = 2.0
     count: int = 3
     answers: dict[str, set[tuple[int, str, str]]] = field(default_factory=dict)
     asked_again: int = 0
@@ -93,7 +94,7 @@ class Callers:
 
     def _live(self) -> None:
         while not self._stop.wait(self.pause):
-            key = f"job-{next(self._numbers)}"
+            key = f"{self.name}-{next(self._numbers)}"
             while (answer := self._attempt(key)) is None:
                 self.asked_again += 1
                 time.sleep(0.5)

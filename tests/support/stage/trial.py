@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from nice_operator.domain.run import RunState
-from nice_operator.domain.task import ConcurrencyPolicy
+from nice_operator.domain.task import ConcurrencyPolicy, OnLost
 from tests.accounts.__main__ import judge
 from tests.accounts.books import Books
 from tests.cluster.problem import say
@@ -60,8 +60,9 @@ def trial(stage: Stage, name: str, *, long: bool = False) -> Iterator[Trial]:
     manifests = [m for m in load.tasks() if long or m["metadata"]["name"] not in (load.STOPPED, load.SAVED)]
     stage.kubectl("delete", "nicetasks", "--all", "-n", stage.namespace)
     _apply(stage, manifests)
-    current = Trial(stage, name, load.Callers(stage.job), long)
-    until(lambda: stage.fired() or None, "the load fires", 60)
+    current = Trial(stage, name, load.Callers(stage.job, f"{name} {time.time():.0f}"), long)
+    ready = ("wait", "--for=condition=Ready", "nicetasks", "--all", "-n", stage.namespace, "--timeout=120s")
+    stage.kubectl(*ready, seconds=150)
     current.callers.start()
     stage.goes_on()
     current.say("load runs")
@@ -127,6 +128,17 @@ def _wrong_effects(books: Books, effects: Sequence[Execution]) -> Iterator[str]:
             if told is None or not told.ended:
                 yield f"✗ run {run.id} succeeded, and its execution never came to its end: {told}"
     yield from _overlaps(books, effects)
+    yield from _more_than_once(books, effects)
+
+
+def _more_than_once(books: Books, effects: Sequence[Execution]) -> Iterator[str]:
+    """``onLost: Fail`` promises at most one execution."""
+    times = Counter(one.run for one in effects)
+    for task in books.tasks:
+        if task.versions[-1].spec.on_lost is OnLost.FAIL:
+            for run in task.runs:
+                if (count := times[str(run.id)]) > 1:
+                    yield f"✗ run {run.id} of {task.name} (onLost: Fail) was executed {count} times"
 
 
 def _overlaps(books: Books, effects: Sequence[Execution]) -> Iterator[str]:
