@@ -74,6 +74,7 @@ from nice_operator.ports.store import (
     Store,
 )
 from nice_operator.ports.tasks import (
+    Basis,
     BrokenFile,
     DueTask,
     FirePlan,
@@ -86,6 +87,7 @@ from nice_operator.ports.tasks import (
 __all__ = [
     "LOCAL_TOPICS",
     "MOST_TAKEN",
+    "Basis",
     "BrokenFile",
     "CancelResult",
     "ClaimRequest",
