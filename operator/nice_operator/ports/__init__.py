@@ -32,8 +32,12 @@ from nice_operator.ports.coordination import (
     Wakeups,
 )
 from nice_operator.ports.logs import (
+    EndedLog,
+    EndedLogs,
+    LiveLogs,
     LogChunk,
     LogStore,
+    RunLogs,
 )
 from nice_operator.ports.pools import (
     Deployed,
@@ -94,6 +98,8 @@ __all__ = [
     "Deployed",
     "DueTask",
     "Duty",
+    "EndedLog",
+    "EndedLogs",
     "FinishDecision",
     "FinishVerdict",
     "FirePlan",
@@ -107,6 +113,7 @@ __all__ = [
     "LeaderStore",
     "Leadership",
     "ListedTask",
+    "LiveLogs",
     "Liveness",
     "LogChunk",
     "LogStore",
@@ -129,6 +136,7 @@ __all__ = [
     "Replica",
     "ReplicaStore",
     "RunFilter",
+    "RunLogs",
     "RunPage",
     "RunQueries",
     "RunStore",
