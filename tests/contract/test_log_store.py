@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from nice_operator.domain.ids import RunId, uuid7
 from nice_operator.domain.run import RunState
@@ -64,7 +64,6 @@ async def test_attempts_and_runs_have_logs_of_their_own(harness: StoreHarness) -
 async def test_logs_whose_attempt_is_over_are_found_and_dropped_up_to_a_line(harness: StoreHarness) -> None:
     task = await harness.put("a", maxAttempts=2)
     worker = await harness.worker()
-    long_ago = harness.now() - timedelta(days=1)
     runs = []
     for state in (RunState.SUCCEEDED, RunState.QUEUED, None):
         await harness.submit(task)
@@ -74,7 +73,7 @@ async def test_logs_whose_attempt_is_over_are_found_and_dropped_up_to_a_line(har
             await worker.finish(held, state)
         runs.append(held.id)
 
-    found = await harness.store.logs.ended(None, long_ago, 100)
+    found = await harness.store.logs.ended(None, timedelta(days=1), 100)
     await harness.store.logs.drop(runs[0], 1, 2)
 
     assert found.next is None
@@ -96,14 +95,15 @@ async def test_ended_logs_are_found_page_by_page_back_to_a_moment(harness: Store
 
     seen, before = list[RunId](), None
     while True:
-        page = await harness.store.logs.ended(before, datetime.now(UTC) - timedelta(days=1), 2)
+        page = await harness.store.logs.ended(before, timedelta(days=1), 2)
         seen += [log.run_id for log in page.logs]
         before = page.next
         if before is None:
             break
 
     assert seen == runs[::-1]
-    assert (await harness.store.logs.ended(None, datetime.now(UTC) + timedelta(days=1), 2)).logs == ()
+    harness.advance(2 * 86_400)
+    assert (await harness.store.logs.ended(None, timedelta(days=1), 2)).logs == ()
 
 
 def _chunk(harness: StoreHarness, first: int, text: str) -> LogChunk:

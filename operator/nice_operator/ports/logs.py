@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from nice_operator.domain.ids import RunId
@@ -47,7 +47,7 @@ class RunLogs:
 
 @dataclass(frozen=True, slots=True)
 class EndedLog:
-    """The log of an attempt that is over, of which there are lines in the database; the last one is ``last``."""
+    """The log of an attempt that is over and has lines in the database; the last one is ``last``."""
 
     run_id: RunId
     attempt: int
@@ -82,9 +82,9 @@ class LogStore(Protocol):
 class LiveLogs(LogStore, Protocol):
     """A log store that keeps lines only until they are known to be kept elsewhere."""
 
-    async def ended(self, before: RunId | None, since: datetime, limit: int) -> EndedLogs:
-        """Of up to ``limit`` runs that are older than ``before`` and were made after ``since``, the logs of
-        those attempts that can have no more lines."""
+    async def ended(self, before: RunId | None, within: timedelta, limit: int) -> EndedLogs:
+        """Of up to ``limit`` runs that are older than ``before`` and were made ``within`` so long, the logs
+        of those attempts that can have no more lines."""
         ...
 
     async def drop(self, run_id: RunId, attempt: int, last: int) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from nice_operator.domain.errors import InvalidInput, Problem
+from nice_operator.settings.logs import CloudWatchSettings, read_logs
 from nice_operator.settings.words import (
     DEFAULT_PORT,
     is_address,
@@ -35,7 +36,8 @@ class ClusterSettings:
     """``namespace`` is the release's own, which the root paths serve; ``watched`` are the namespaces whose
     tasks are run (empty: all), ``with_pools`` those where pools become Deployments. ``database``, ``redis``
     (None: there is none) and ``tokens`` are directories with one file per value. ``default_pool`` is a file
-    with the pool that the release brings (None: it brings none), from the ConfigMap of that name."""
+    with the pool that the release brings (None: it brings none), from the ConfigMap of that name.
+    ``logs`` None: they are kept in the database."""
 
     namespace: str
     pod: str
@@ -54,6 +56,7 @@ class ClusterSettings:
     undeclared_tasks: bool
     undeclared_timeout: timedelta
     behind: Behind = field(default_factory=Behind)
+    logs: CloudWatchSettings | None = None
 
 
 def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
@@ -84,6 +87,7 @@ def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
             read.problems,
         ),
         behind=read.behind(),
+        logs=read_logs(environment, read.problems),
     )
     if read.problems:
         raise InvalidInput("the settings cannot be used", tuple(read.problems))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +13,17 @@ from nice_operator.domain.ids import RunId, first_id_of
 from nice_operator.domain.run import FINAL_STATES, RunState
 from nice_operator.ports import EndedLog, EndedLogs
 from nice_operator.store.tables import log_chunks, runs, tasks
+from nice_operator.store.times import from_micros
 from nice_operator.store.tx import Tx
 
 _NEWEST = sa.func.max(log_chunks.c.first).label("first")
 
 
-def find_ended_logs(tx: Tx, before: RunId | None, since: datetime, limit: int) -> EndedLogs:
+def find_ended_logs(tx: Tx, before: RunId | None, within: timedelta, limit: int) -> EndedLogs:
     """Of up to ``limit`` runs, newest first. Steps from run to run in the index: the lines are not read."""
-    with_lines = sa.select(log_chunks.c.run_id).where(log_chunks.c.run_id >= first_id_of(since))
+    with_lines = sa.select(log_chunks.c.run_id).where(
+        log_chunks.c.run_id >= first_id_of(from_micros(tx.now) - within)
+    )
     if before is not None:
         with_lines = with_lines.where(log_chunks.c.run_id < before)
     newest_first = with_lines.group_by(log_chunks.c.run_id).order_by(log_chunks.c.run_id.desc())

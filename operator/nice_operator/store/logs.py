@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -47,9 +47,9 @@ class SqlLogStore:
             ids = ordered[start : start + DELETE_BATCH]
             await self._database.write(partial(_delete, ids=ids))
 
-    async def ended(self, before: RunId | None, since: datetime, limit: int) -> EndedLogs:
+    async def ended(self, before: RunId | None, within: timedelta, limit: int) -> EndedLogs:
         """Newest runs first."""
-        return await self._database.read(lambda tx: find_ended_logs(tx, before, since, limit))
+        return await self._database.read(lambda tx: find_ended_logs(tx, before, within, limit))
 
     async def drop(self, run_id: RunId, attempt: int, last: int) -> None:
         """A chunk that goes beyond ``last`` stays whole."""
