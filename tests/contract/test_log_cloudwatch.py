@@ -12,7 +12,7 @@ import pytest
 from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.ids import RunId, uuid7
 from nice_operator.logs.cloudwatch import CloudWatchLogStore
-from nice_operator.ports import LogChunk
+from nice_operator.ports import LogChunk, RunLogs
 from nice_protocol.messages import LogLines
 from nice_runner.logs.cloudwatch.batches import batches, in_order
 from nice_runner.logs.cloudwatch.client import CloudWatch, Place, stream_name
@@ -121,7 +121,7 @@ async def test_attempts_and_runs_have_logs_of_their_own(logs: Logs) -> None:
     for run, attempt in ((one, 1), (one, 2), (two, 1)):
         logs.write(run, [_chunk(1, f"{attempt}\n")], attempt)
 
-    await logs.reader.delete([one])
+    await logs.reader.delete([RunLogs(one, "default", "hello", 2)])
 
     assert await logs.reader.read(one, 1, 0, 100) == ()
     assert await logs.reader.read(one, 2, 0, 100) == ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from nice_operator.domain.ids import RunId, uuid7
-from nice_operator.ports import LogChunk
+from nice_operator.domain.run import RunState
+from nice_operator.ports import EndedLog, LogChunk, RunLogs
 from tests.support.stores import StoreHarness
 
 
@@ -52,11 +54,56 @@ async def test_attempts_and_runs_have_logs_of_their_own(harness: StoreHarness) -
     for run, attempt in ((one, 1), (one, 2), (two, 1)):
         await harness.store.logs.append(run, attempt, [_chunk(harness, 1, f"{attempt}\n")])
 
-    await harness.store.logs.delete([one])
+    await harness.store.logs.delete([RunLogs(one, "default", "a", 2)])
 
     assert await harness.store.logs.read(one, 1, 0, 100) == ()
     assert await harness.store.logs.read(one, 2, 0, 100) == ()
     assert len(await harness.store.logs.read(two, 1, 0, 100)) == 1
+
+
+async def test_logs_whose_attempt_is_over_are_found_and_dropped_up_to_a_line(harness: StoreHarness) -> None:
+    task = await harness.put("a", maxAttempts=2)
+    worker = await harness.worker()
+    runs = []
+    for state in (RunState.SUCCEEDED, RunState.QUEUED, None):
+        await harness.submit(task)
+        held = await worker.running()
+        await harness.store.logs.append(held.id, 1, [_chunk(harness, n, f"{n}\n") for n in (1, 2, 3)])
+        if state is not None:
+            await worker.finish(held, state)
+        runs.append(held.id)
+
+    found = await harness.store.logs.ended(None, timedelta(days=1), 100)
+    await harness.store.logs.drop(runs[0], 1, 2)
+
+    assert found.next is None
+    assert list(found.logs) == [EndedLog(run, 1, "default", "a", 3) for run in (runs[1], runs[0])]
+    assert [chunk.first for chunk in await harness.store.logs.read(runs[0], 1, 0, 100)] == [3]
+    assert [chunk.first for chunk in await harness.store.logs.read(runs[1], 1, 0, 100)] == [1, 2, 3]
+
+
+async def test_ended_logs_are_found_page_by_page_back_to_a_moment(harness: StoreHarness) -> None:
+    task = await harness.put("a")
+    worker = await harness.worker()
+    runs = []
+    for _ in range(5):
+        await harness.submit(task)
+        held = await worker.running()
+        await harness.store.logs.append(held.id, 1, [_chunk(harness, 1, "a\n")])
+        await worker.finish(held)
+        runs.append(held.id)
+
+    seen, before = list[RunId](), None
+    while True:
+        page = await harness.store.logs.ended(before, timedelta(days=1), 2)
+        seen += [log.run_id for log in page.logs]
+        before = page.next
+        if before is None:
+            break
+
+    assert seen == runs[::-1]
+    harness.advance(2 * 86_400)
+    assert (await harness.store.logs.ended(None, timedelta(days=1), 2)).logs == ()
 
 
 def _chunk(harness: StoreHarness, first: int, text: str) -> LogChunk:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nice_operator.domain.run import RunState
-from nice_operator.ports import RunFilter
+from nice_operator.ports import RunFilter, RunLogs
 from nice_operator.store.history import find_expendable
 from nice_operator.store.versions import Versions
-from tests.support.stores import StoreHarness, read_spec
+from tests.support.stores import CALLER, StoreHarness, read_spec
 
 
 async def test_history_beyond_its_limits_goes_with_its_attempts(harness: StoreHarness) -> None:
@@ -27,6 +27,37 @@ async def test_history_beyond_its_limits_goes_with_its_attempts(harness: StoreHa
     assert left == {ended[0], ended[3], ended[4], active}
     assert await harness.store.attempts(ended[1]) == []
     assert await harness.store.prune(100) == []
+
+
+async def test_the_logs_of_deleted_runs_are_noted_until_they_are_gone(harness: StoreHarness) -> None:
+    task = await harness.put("a", keep=1)
+    worker = await harness.worker()
+    ended = []
+    for _ in range(3):
+        await harness.submit(task)
+        held = await worker.running()
+        await worker.finish(held)
+        ended.append(held.id)
+
+    await harness.store.prune(100)
+    noted = await harness.store.orphaned_logs(100)
+    await harness.store.forget_orphaned(ended[:1])
+
+    assert noted == [RunLogs(run, "default", "a", 1) for run in ended[:2]]
+    assert await harness.store.orphaned_logs(100) == noted[1:]
+    assert len(await harness.store.orphaned_logs(0)) == 0
+
+
+async def test_a_run_that_never_began_has_no_log_to_delete(harness: StoreHarness) -> None:
+    task = await harness.put("a", keep=0)
+    for _ in range(3):
+        run = (await harness.submit(task)).run
+        await harness.store.cancel(run.id, CALLER)
+
+    pruned = await harness.store.prune(100)
+
+    assert len(pruned) == 3
+    assert await harness.store.orphaned_logs(100) == []
 
 
 async def test_the_last_success_and_the_last_failure_stay_however_old(harness: StoreHarness) -> None:

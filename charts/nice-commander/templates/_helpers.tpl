@@ -66,6 +66,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- define "nice.tokenSecret" -}}{{ default (printf "%s-token" (include "nice.fullname" .)) .Values.auth.existingSecret }}{{- end }}
 
+{{- /* "yes" where logs go to CloudWatch; what is half said is refused. */ -}}
+{{- define "nice.cloudwatch" -}}
+{{- $logs := .Values.logs -}}
+{{- if eq $logs.backend "cloudwatch" -}}
+{{- if not $logs.region }}{{ fail "logs.backend is cloudwatch and logs.region is not set: say the region of the log group, as eu-central-1" }}{{ end -}}
+{{- if not $logs.logGroupName }}{{ fail "logs.backend is cloudwatch and logs.logGroupName is not set: say the log group, as /nice/runs" }}{{ end -}}
+yes
+{{- else -}}
+{{- range $name := list "region" "logGroupName" "endpointUrl" "existingSecret" }}{{ if get $logs $name }}{{ fail (printf "logs.%s is set and logs.backend is sql, which does not use it: set logs.backend to cloudwatch, or take it away" $name) }}{{ end }}{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{- /* The namespaces with pools: the release's own, and those of the values. */ -}}
 {{- define "nice.poolNamespaces" -}}
 {{- concat (list .Release.Namespace) .Values.poolNamespaces | uniq | toJson -}}

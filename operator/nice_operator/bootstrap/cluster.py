@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from nice_operator.bootstrap import sockets
 from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.bootstrap.coordination import Coordination, coordination
 from nice_operator.bootstrap.garbage import leave_what_stands
+from nice_operator.bootstrap.log_store import LogKeeping, log_keeping
 from nice_operator.bootstrap.serving import serving
 from nice_operator.bootstrap.stopping import StopRequests
 from nice_operator.cluster.api import KubeApi
@@ -35,6 +36,7 @@ from nice_operator.lease.redis_place import RedisPlace
 from nice_operator.ports import Duty, KubeAccess
 from nice_operator.resources import spec_from_manifest
 from nice_operator.settings import ClusterSettings
+from nice_operator.settings.logs import CloudWatchSettings
 from nice_operator.store import SqlStore
 from nice_operator.store.place import DatabasePlace
 from nice_operator.web.app import make_app
@@ -65,7 +67,9 @@ async def run_cluster(settings: ClusterSettings) -> int:
         stack.push_async_callback(store.close)
         redis = await _redis(settings, requests)
         together = await stack.enter_async_context(coordination(store, settings.pod, redis, SystemClock()))
-        engine = _engine(settings, store, together, api)
+        logs = log_keeping(store, settings.logs)
+        stack.callback(logs.close)
+        engine = _engine(settings, store, logs, together, api)
         app = make_app(
             engine, options=_web_options(settings), tokens=tokens, gate=TokenReviewGate(api, SystemClock())
         )
@@ -113,11 +117,13 @@ async def _patiently(what: str, requests: StopRequests, attempt: Callable[[], Aw
     return None
 
 
-def _engine(settings: ClusterSettings, store: SqlStore, together: Coordination, api: KubeApi) -> Engine:
+def _engine(
+    settings: ClusterSettings, store: SqlStore, logs: LogKeeping, together: Coordination, api: KubeApi
+) -> Engine:
     clock = SystemClock()
     engine = Engine(
         store,
-        store.logs,
+        logs.store,
         together.wakeups,
         LeasesDecide(),
         clock,
@@ -132,7 +138,7 @@ def _engine(settings: ClusterSettings, store: SqlStore, together: Coordination, 
         obituaries=PodObituaries(api, clock),
     )
     source = PoolSource(api, engine.pools, clock, _namespaces_with_pools(settings))
-    engine.take_on([source], _duties(settings, engine, api, source))
+    engine.take_on([source], [*_duties(settings, engine, api, source), *logs.duties])
     return engine
 
 
@@ -166,7 +172,22 @@ def _installation(settings: ClusterSettings) -> Installation:
         pull_policy=workers.pull_policy,
         pull_secrets=workers.pull_secrets,
         service_account=workers.service_account,
+        environment=_log_environment(settings.logs),
+        aws_secret=settings.logs.credentials if settings.logs else "",
     )
+
+
+def _log_environment(logs: CloudWatchSettings | None) -> tuple[Mapping[str, str], ...]:
+    """What tells the supervisors of workers where logs go; nothing where they go to us alone."""
+    if logs is None:
+        return ()
+    values = {
+        "NICE_LOGS_BACKEND": "cloudwatch",
+        "NICE_LOGS_GROUP": logs.group,
+        "NICE_LOGS_REGION": logs.region,
+        "NICE_LOGS_ENDPOINT_URL": logs.endpoint,
+    }
+    return tuple({"name": name, "value": value} for name, value in values.items() if value)
 
 
 def _web_options(settings: ClusterSettings) -> WebOptions:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from nice_operator.bootstrap.console import visible
 from nice_operator.domain.ids import RunId
-from nice_operator.ports import LogChunk, LogStore, RunQueries
+from nice_operator.ports import LogChunk, LogStore, RunLogs, RunQueries
 
 WAITING = 10_000
 """Chunks that wait for a slow reader; further ones are not copied, and the next line says how many."""
@@ -86,7 +86,7 @@ class CopiedLogs:
         """As the store does."""
         return await self._logs.read(run_id, attempt, after, max_bytes)
 
-    async def delete(self, runs: Sequence[RunId]) -> None:
+    async def delete(self, runs: Sequence[RunLogs]) -> None:
         """As the store does."""
         await self._logs.delete(runs)
 

@@ -26,9 +26,15 @@ CODE_FOLDER = "/nice"
 RUNS_FOLDER = "/nice-runs"
 """Of the runs' own directories alone, so that each can be closed to the others; /tmp is open to all."""
 
+AWS_VOLUME = "nice-aws"
+AWS_FOLDER = "/etc/nice/aws"
+AWS_FILES = {"credentials": "AWS_SHARED_CREDENTIALS_FILE", "config": "AWS_CONFIG_FILE"}
+"""Keys of the Secret, which are files in AWS' own form, and the variables that name them."""
+
 READY_FILE = "/tmp/ready"  # noqa: S108 - a volume of the supervisor's alone
-SETTLE_SECONDS = 5
-"""What is left of the grace when the drain ends: reports of what was stopped go out then."""
+SETTLE_SECONDS = 10
+"""What is left of the grace when the drain ends: reports of what was stopped go out then, and the last lines
+of logs that are kept elsewhere."""
 
 
 def own_volumes() -> list[Json]:
@@ -47,6 +53,21 @@ def own_volumes() -> list[Json]:
             "projected": {"defaultMode": 0o440, "sources": [{"serviceAccountToken": token}]},
         },
     ]
+
+
+def credentials_volume(secret: str) -> Json:
+    """Keys for AWS, out of a Secret of the pool's namespace. Optional: a worker without them works as well,
+    its lines are kept in the database."""
+    source = {"secretName": secret, "optional": True, "defaultMode": 0o440}
+    return {"name": AWS_VOLUME, "secret": source}
+
+
+def give_credentials(container: Json) -> None:
+    """To the supervisor and to nobody else: as files, for an environment can be read where a file cannot."""
+    container["env"] += [
+        {"name": variable, "value": f"{AWS_FOLDER}/{file}"} for file, variable in AWS_FILES.items()
+    ]
+    container["volumeMounts"].append({"name": AWS_VOLUME, "mountPath": AWS_FOLDER, "readOnly": True})
 
 
 def secured(container: Mapping[str, Any]) -> Json:

@@ -13,6 +13,8 @@ from typing import Any
 
 from nice_operator.cluster.pod_parts import (
     Json,
+    credentials_volume,
+    give_credentials,
     own_volumes,
     runner,
     secured,
@@ -39,7 +41,8 @@ class Installation:
 
     ``operator_url`` is where workers connect (ws:// or wss://). ``image`` is that of the supervisor, and of
     the runner where a template names none. ``environment`` are entries of a container's ``env`` for the
-    supervisor (log settings); ``service_account`` is for pools in ``namespace`` that name none.
+    supervisor (log settings); ``aws_secret`` is a Secret with keys for AWS, for the supervisor alone ("" for
+    none); ``service_account`` is for pools in ``namespace`` that name none.
     """
 
     namespace: str
@@ -49,6 +52,7 @@ class Installation:
     pull_secrets: tuple[str, ...] = ()
     service_account: str = ""
     environment: tuple[Mapping[str, Any], ...] = ()
+    aws_secret: str = ""
     resources: Mapping[str, Any] = field(
         default_factory=lambda: {
             "requests": {"cpu": "50m", "memory": "96Mi"},
@@ -124,7 +128,11 @@ def _pod(pool: Pool, installation: Installation, labels: Mapping[str, str]) -> J
                 *(secured(each) for each in spec.get("initContainers") or ()),
             ],
             "containers": containers,
-            "volumes": [*(spec.get("volumes") or ()), *own_volumes(), *secret_volumes(_runner_of(spec))],
+            "volumes": [
+                *(spec.get("volumes") or ()),
+                *_own_volumes(installation),
+                *secret_volumes(_runner_of(spec)),
+            ],
         },
     }
 
@@ -144,8 +152,15 @@ def _containers(pool: Pool, installation: Installation, spec: Mapping[str, Any])
     )
     first["env"] += [dict(each) for each in installation.environment]
     first["resources"] = dict(installation.resources)
+    if installation.aws_secret:
+        give_credentials(first)
     second = runner(pool, ours, spec, installation.image, installation.pull_policy)
     return [first, second, *others]
+
+
+def _own_volumes(installation: Installation) -> list[Json]:
+    keys = [credentials_volume(installation.aws_secret)] if installation.aws_secret else []
+    return [*own_volumes(), *keys]
 
 
 def _runner_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import datetime
 from typing import NewType
 from uuid import UUID
 
@@ -25,6 +26,11 @@ def uuid7() -> UUID:
     with _lock:
         _last = max(_drawn(), _last + 1 + int.from_bytes(os.urandom(3), "big"))
         return UUID(int=_last)
+
+
+def first_id_of(moment: datetime) -> UUID:
+    """The smallest UUIDv7 that was made in that millisecond or later: to leave out what is older."""
+    return UUID(int=(int(moment.timestamp() * 1000) & ((1 << 48) - 1)) << 80)
 
 
 def _drawn() -> int:

@@ -1,22 +1,20 @@
-"""Deletes history beyond each task's limits, rows first, then their logs."""
+"""Deletes history beyond each task's limits; the logs of what is deleted are another's work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.ports import Clock, LogStore, Store, Term
+from nice_operator.ports import Clock, Store, Term
 
 
 class Janitor:
-    """A crash between rows and logs leaves logs that nobody refers to: harmless, and never the other way
-    round (a run whose log is gone)."""
+    """With the rows it is noted whose logs must go (``log_janitor``): never a run whose log is gone."""
 
     name = "janitor"
 
-    def __init__(self, store: Store, logs: LogStore, clock: Clock, settings: EngineSettings) -> None:
+    def __init__(self, store: Store, clock: Clock, settings: EngineSettings) -> None:
         self._store = store
-        self._logs = logs
         self._clock = clock
         self._settings = settings
 
@@ -34,7 +32,4 @@ class Janitor:
 
     async def tidy(self) -> int:
         """One batch; returns how many runs went."""
-        runs = await self._store.prune(self._settings.prune_batch)
-        if runs:
-            await self._logs.delete(runs)
-        return len(runs)
+        return len(await self._store.prune(self._settings.prune_batch))

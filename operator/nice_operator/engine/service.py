@@ -15,6 +15,7 @@ from nice_operator.engine.external.liveness import SocketsAreLeases
 from nice_operator.engine.janitor import Janitor
 from nice_operator.engine.jobs import JobService
 from nice_operator.engine.leading import Leading
+from nice_operator.engine.log_janitor import LogJanitor
 from nice_operator.engine.logs import LogService
 from nice_operator.engine.loops import Health, Loop, Service
 from nice_operator.engine.orders import OrderTaker
@@ -86,11 +87,13 @@ class Engine:
             Dispatcher(store, self.workers, reports, wakeups, settings),
             ExternalDispatcher(store, self.external, wakeups, clock, settings),
         ]
-        janitor = Janitor(store, logs, clock, settings)
-        self.leading = None if leadership is None else Leading(leadership, (janitor, *duties), wakeups, clock)
+        janitors = (Janitor(store, clock, settings), LogJanitor(store, logs, clock, settings))
+        self.leading = None
+        if leadership is not None:
+            self.leading = Leading(leadership, (*janitors, *duties), wakeups, clock)
         tidying: list[Service] = [
             Reaper(store, SocketsAreLeases(liveness, self.external), wakeups, clock, settings, obituaries),
-            janitor if self.leading is None else self.leading,
+            *(janitors if self.leading is None else [self.leading]),
             ExternalKeeper(store, self.external, wakeups, clock, settings),
         ]
         if not settings.only_server:

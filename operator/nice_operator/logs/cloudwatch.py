@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.ids import RunId
-from nice_operator.logs.events import Line, chunks_of, line_of, whole_lines
-from nice_operator.ports import LogChunk
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs.client import CloudWatchLogsClient
+from nice_operator.logs.client import CloudWatchClient
+from nice_operator.logs.events import End, Line, chunks_of, end_of, line_of, whole_lines
+from nice_operator.logs.place import Locate, Place, prefix_of
+from nice_operator.ports import LogChunk, RunLogs
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-THREADS = 4
+THREADS = 8
 
 POSITIONS = 256
 """How many readers' places are remembered."""
 
-TIMEOUT_SECONDS = 10
+ANSWER_SECONDS = 6.0
+"""However CloudWatch fails, whoever reads is answered within so long."""
 
-Locate = Callable[[RunId], Awaitable[str | None]]
-"""The prefix ``<namespace>/<task>/<run id>`` of a run's streams, None when the run is not known."""
+DELETE_SECONDS = 120.0
+"""For one batch, at the pace that CloudWatch allows."""
+
+TAIL = 100
+"""Events in which the end of a log is looked for: it is the last one, unless it was sent twice."""
+
+TAIL_PAGES = 3
+"""Pages that may be empty before the one that has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,8 @@ class CloudWatchLogStore:
     """
 
     def __init__(self, group: str, region: str, endpoint: str, locate: Locate) -> None:
-        self._group = group
         self._locate = locate
-        self._client = _open_client(region, endpoint)
+        self._client = CloudWatchClient(Place(group, region, endpoint), THREADS)
         self._threads = ThreadPoolExecutor(THREADS, "cloudwatch")
         self._positions: OrderedDict[tuple[RunId, int, int], _Position] = OrderedDict()
 
@@ -70,19 +74,27 @@ class CloudWatchLogStore:
         key = (run_id, attempt, after)
         begin = self._positions.get(key, _Position(None))
         work = (f"{prefix}/{attempt}", begin, after, max_bytes)
-        found, place = await self._in_thread(self._read, *work)
+        found, place = await self._in_thread(ANSWER_SECONDS, self._read, *work)
         if begin.token is not None and not found and place is None:
-            found, place = await self._in_thread(self._read, work[0], _Position(None), after, max_bytes)
+            again = (work[0], _Position(None), after, max_bytes)
+            found, place = await self._in_thread(ANSWER_SECONDS, self._read, *again)
         if place is not None:
             self._remember((run_id, attempt, found[-1].last if found else after), place)
         return found or ()
 
-    async def delete(self, runs: Sequence[RunId]) -> None:
-        """All attempts of these runs, as far as the names of their streams are known."""
-        for run_id in runs:
-            prefix = await self._locate(run_id)
-            if prefix is not None:
-                await self._in_thread(self._delete, prefix)
+    async def end(self, namespace: str, task: str, run_id: RunId, attempt: int) -> End | None:
+        """How the stored log of an attempt ends; None when its end is not there (yet). Raises Unavailable."""
+        stream = f"{prefix_of(namespace, task, run_id)}/{attempt}"
+        return await self._in_thread(ANSWER_SECONDS, self._end, stream)
+
+    async def delete(self, runs: Sequence[RunLogs]) -> None:
+        """The streams of all their attempts. Raises Unavailable."""
+        streams = [
+            f"{prefix_of(run.namespace, run.task, run.run_id)}/{number}"
+            for run in runs
+            for number in range(1, run.attempts + 1)
+        ]
+        await self._in_thread(DELETE_SECONDS, self._delete, streams)
 
     def _remember(self, key: tuple[RunId, int, int], place: _Position) -> None:
         self._positions[key] = place
@@ -90,9 +102,15 @@ class CloudWatchLogStore:
         if len(self._positions) > POSITIONS:
             self._positions.popitem(last=False)
 
-    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _in_thread(self, within: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Waiting for a thread counts: those that hang must not make others hang."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
+        try:
+            async with asyncio.timeout(within):
+                return await loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
+        except TimeoutError as error:
+            text = f"CloudWatch has not answered within {within:g} s; it will be asked again"
+            raise Unavailable(text) from error
 
     # ------------------------------------------------------------ in a thread
 
@@ -102,69 +120,30 @@ class CloudWatchLogStore:
         """Chunks, and where to go on; no place when the stream or the token is unknown to CloudWatch."""
         parts, token, size = list(begin.begun), begin.token, 0
         while size < max_bytes:
-            page = self._page(stream, token)
+            page = self._client.page(stream, token, from_head=True)
             if page is None:
                 return [], None
-            messages, following = page
-            fresh = [line for line in map(line_of, messages) if line is not None and line.number > after]
+            fresh = [line for line in map(line_of, page.messages) if line is not None and line.number > after]
             parts += fresh
             size += sum(len(line.text) for line in fresh) + len(fresh)
-            over, token = following == token, following
+            over, token = page.forward == token, page.forward
             if over:
                 break
         lines = list(whole_lines(parts))
         seen = lines[-1].number if lines else after
         return list(chunks_of(lines)), _Position(token, tuple(part for part in parts if part.number > seen))
 
-    def _page(self, stream: str, token: str | None) -> tuple[list[str], str] | None:
-        exceptions = self._client.exceptions
-        given = {"nextToken": token} if token else {}
-        with _translated():
-            try:
-                page = self._client.get_log_events(
-                    logGroupName=self._group,
-                    logStreamName=stream,
-                    startFromHead=True,
-                    **given,  # type: ignore[arg-type]
-                )
-            except (exceptions.ResourceNotFoundException, exceptions.InvalidParameterException):
-                return None  # no line was ever written there, or the token is older than a day
-        return [event["message"] for event in page["events"]], page["nextForwardToken"]
+    def _end(self, stream: str) -> End | None:
+        token: str | None = None
+        for _ in range(TAIL_PAGES):
+            page = self._client.page(stream, token, from_head=False, limit=TAIL)
+            if page is None or page.backward == token:
+                return None
+            if page.messages:
+                return end_of(page.messages)
+            token = page.backward
+        return None
 
-    def _delete(self, prefix: str) -> None:
-        exceptions = self._client.exceptions
-        with _translated():
-            try:
-                streams = self._client.describe_log_streams(
-                    logGroupName=self._group, logStreamNamePrefix=f"{prefix}/"
-                )["logStreams"]
-                for stream in streams:
-                    self._client.delete_log_stream(
-                        logGroupName=self._group, logStreamName=stream["logStreamName"]
-                    )
-            except exceptions.ResourceNotFoundException:
-                return
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise Unavailable(f"CloudWatch did not answer as it should: {error}") from error
-
-
-def _open_client(region: str, endpoint: str) -> CloudWatchLogsClient:
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=TIMEOUT_SECONDS,
-        read_timeout=TIMEOUT_SECONDS,
-        retries={"total_max_attempts": 3, "mode": "adaptive"},
-        max_pool_connections=THREADS,
-    )
-    session = boto3.session.Session()
-    return session.client("logs", region_name=region or None, endpoint_url=endpoint or None, config=config)
+    def _delete(self, streams: Sequence[str]) -> None:
+        for stream in streams:
+            self._client.delete(stream)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,19 @@ class Line:
     shown: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a stored log ends. ``lines``: the number of its last line. ``gaps``: lines (first, last) that the
+    stream lacks and others may have. ``cut``: the worker was killed and brought what it found later, so that
+    more may be missing. ``readable``: the highest number of a line that was read with the end, 0 without
+    one."""
+
+    lines: int
+    gaps: tuple[tuple[int, int], ...] = ()
+    cut: bool = False
+    readable: int = 0
+
+
 def line_of(message: str) -> Line | None:
     """None for a message that is none of ours."""
     try:
@@ -44,6 +57,27 @@ def line_of(message: str) -> Line | None:
             more=bool(said.get("more", False)),
             shown=None if shown is None else str(shown),
         )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def end_of(messages: Sequence[str]) -> End | None:
+    """What the last events of a stream say of its end; None when they do not."""
+    said = [end for end in map(_said_end, messages) if end is not None]
+    if not said:
+        return None
+    readable = max((line.number for line in map(line_of, messages) if line is not None), default=0)
+    return replace(said[-1], readable=readable)
+
+
+def _said_end(message: str) -> End | None:
+    """An object with ``end`` and without ``n``: no line that a run writes can look like it."""
+    try:
+        said: Any = json.loads(message)
+        if "n" in said:
+            return None
+        gaps = tuple((int(first), int(last)) for first, last in said.get("gaps", ()))
+        return End(int(said["end"]), gaps, bool(said.get("cut", False)))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

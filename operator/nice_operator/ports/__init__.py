@@ -32,8 +32,12 @@ from nice_operator.ports.coordination import (
     Wakeups,
 )
 from nice_operator.ports.logs import (
+    EndedLog,
+    EndedLogs,
+    LiveLogs,
     LogChunk,
     LogStore,
+    RunLogs,
 )
 from nice_operator.ports.pools import (
     Deployed,
@@ -96,6 +100,8 @@ __all__ = [
     "Deployed",
     "DueTask",
     "Duty",
+    "EndedLog",
+    "EndedLogs",
     "FinishDecision",
     "FinishVerdict",
     "FirePlan",
@@ -109,6 +115,7 @@ __all__ = [
     "LeaderStore",
     "Leadership",
     "ListedTask",
+    "LiveLogs",
     "Liveness",
     "LogChunk",
     "LogStore",
@@ -131,6 +138,7 @@ __all__ = [
     "Replica",
     "ReplicaStore",
     "RunFilter",
+    "RunLogs",
     "RunPage",
     "RunQueries",
     "RunStore",

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from nice_operator.domain.ids import RunId
 from nice_operator.ports.coordination import LeaderStore, ReplicaStore
+from nice_operator.ports.logs import RunLogs
 from nice_operator.ports.pools import PoolStore
 from nice_operator.ports.runs import RunQueries, RunStore
 from nice_operator.ports.tasks import FireStore, TaskStore
@@ -17,7 +18,16 @@ class HistoryStore(Protocol):
 
     async def prune(self, limit: int) -> Sequence[RunId]:
         """Delete up to ``limit`` runs beyond their task's history limits (never the last success or the
-        last failure), and versions nothing refers to. Returns the deleted runs, whose logs must go too."""
+        last failure), and versions nothing refers to. Returns the deleted runs; that their logs must go too
+        is noted with it (``orphaned_logs``)."""
+        ...
+
+    async def orphaned_logs(self, limit: int) -> Sequence[RunLogs]:
+        """Up to ``limit`` deleted runs whose logs are not known to be deleted, the oldest first."""
+        ...
+
+    async def forget_orphaned(self, runs: Sequence[RunId]) -> None:
+        """Their logs are deleted."""
         ...
 
 

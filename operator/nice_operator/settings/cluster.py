@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from nice_operator.domain.errors import InvalidInput, Problem
+from nice_operator.settings.logs import CloudWatchSettings, read_logs
 from nice_operator.settings.words import (
     DEFAULT_PORT,
     DEFAULT_RATE,
@@ -38,7 +39,7 @@ class ClusterSettings:
     tasks are run (empty: all), ``with_pools`` those where pools become Deployments. ``database``, ``redis``
     (None: there is none) and ``tokens`` are directories with one file per value. ``default_pool`` is a file
     with the pool that the release brings (None: it brings none), from the ConfigMap of that name.
-    ``client_rate``: requests a second of one client (0: any number)."""
+    ``logs`` None: they are kept in the database. ``client_rate``: requests a second of one client (0: any)."""
 
     namespace: str
     pod: str
@@ -57,6 +58,7 @@ class ClusterSettings:
     undeclared_tasks: bool
     undeclared_timeout: timedelta
     behind: Behind = field(default_factory=Behind)
+    logs: CloudWatchSettings | None = None
     client_rate: float = DEFAULT_RATE
 
 
@@ -88,6 +90,7 @@ def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
             read.problems,
         ),
         behind=read.behind(),
+        logs=read_logs(environment, read.problems),
         client_rate=read_rate(read.text("NICE_CLIENT_RATE", str(DEFAULT_RATE)), read.problems),
     )
     if read.problems:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.retention import EndedRun, Tally, exceeded, expendable
 from nice_operator.domain.run import FINAL_STATES, RunState
+from nice_operator.store.orphaned_logs import note_orphaned
 from nice_operator.store.tables import attempts, runs, task_versions, tasks
 from nice_operator.store.times import from_micros
 from nice_operator.store.tx import Tx
@@ -53,10 +54,11 @@ def _expendable(tx: Tx, versions: Versions, row: sa.Row[Any], tallies: Sequence[
 
 
 def delete_runs(tx: Tx, doomed: Sequence[RunId]) -> None:
-    """Delete runs that have ended, with their attempts, and the versions that nothing refers to any more."""
+    """Delete runs that have ended, with their attempts, and note that their logs have nobody any more."""
     ordered = sorted(doomed)
     for start in range(0, len(ordered), BATCH):
         ids = ordered[start : start + BATCH]
+        note_orphaned(tx, ids)
         tx.write(sa.delete(attempts).where(attempts.c.run_id.in_(ids)))
         tx.write(sa.delete(runs).where(runs.c.id.in_(ids), runs.c.state.in_(FINAL_STATES)))
 

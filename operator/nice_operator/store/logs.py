@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from nice_operator.domain.ids import RunId
-from nice_operator.ports import LogChunk
+from nice_operator.ports import EndedLogs, LogChunk, RunLogs
 from nice_operator.store.database import Database
+from nice_operator.store.ended_logs import find_ended_logs
 from nice_operator.store.tables import log_chunks
 from nice_operator.store.times import from_micros, to_micros
 from nice_operator.store.tx import Tx
@@ -25,7 +27,7 @@ _table = log_chunks
 
 
 class SqlLogStore:
-    """``ports.LogStore`` in the same database as the runs."""
+    """``ports.LogStore``, and ``ports.LiveLogs``, in the same database as the runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,12 +40,21 @@ class SqlLogStore:
         """In order, from the line after ``after``; at least one chunk if there is any."""
         return await self._database.read(lambda tx: _read(tx, run_id, attempt, after, max_bytes))
 
-    async def delete(self, runs: Sequence[RunId]) -> None:
+    async def delete(self, runs: Sequence[RunLogs]) -> None:
         """All attempts of these runs."""
-        ordered = sorted(runs)
+        ordered = sorted(run.run_id for run in runs)
         for start in range(0, len(ordered), DELETE_BATCH):
             ids = ordered[start : start + DELETE_BATCH]
             await self._database.write(partial(_delete, ids=ids))
+
+    async def ended(self, before: RunId | None, within: timedelta, limit: int) -> EndedLogs:
+        """Newest runs first."""
+        return await self._database.read(lambda tx: find_ended_logs(tx, before, within, limit))
+
+    async def drop(self, run_id: RunId, attempt: int, last: int) -> None:
+        """A chunk that goes beyond ``last`` stays whole."""
+        mine = (*_of(run_id, attempt), _table.c.last <= last)
+        await self._database.write(lambda tx: tx.write(sa.delete(_table).where(*mine)))
 
 
 def _append(tx: Tx, run_id: RunId, attempt: int, chunks: Sequence[LogChunk]) -> None:

@@ -20,7 +20,7 @@ from nice_operator.store.dialect import is_mysql
 
 _log = logging.getLogger(__name__)
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision: what this program needs."""
 
 LOCK_WAIT = 60

@@ -34,13 +34,23 @@ from nice_operator.ports import (
     Reaped,
     Replica,
     RunFilter,
+    RunLogs,
     RunPage,
     StartVerdict,
     Submitted,
     Term,
 )
 from nice_operator.ports.runs import NOTHING_TOLD
-from nice_operator.store import active, history, pools, run_queries, run_requests, sessions, task_queries
+from nice_operator.store import (
+    active,
+    history,
+    orphaned_logs,
+    pools,
+    run_queries,
+    run_requests,
+    sessions,
+    task_queries,
+)
 from nice_operator.store.cancel import cancel, unschedule
 from nice_operator.store.claim import claim, held
 from nice_operator.store.database import Database
@@ -360,3 +370,11 @@ class SqlStore:
         if unused:
             await self.database.write(lambda tx: history.delete_versions(tx, unused))
         return found.runs
+
+    async def orphaned_logs(self, limit: int) -> Sequence[RunLogs]:
+        """Deleted runs whose logs must go still."""
+        return await self.database.read(lambda tx: orphaned_logs.read_orphaned(tx, limit))
+
+    async def forget_orphaned(self, runs: Sequence[RunId]) -> None:
+        """Their logs are gone."""
+        await self.database.write(lambda tx: orphaned_logs.forget_orphaned(tx, runs))

@@ -270,3 +270,13 @@ log_chunks = sa.Table(
     sa.CheckConstraint("first >= 1 AND last >= first", name="range"),
     **ENGINE,
 )
+
+orphaned_logs = sa.Table(
+    "orphaned_logs",  # deleted runs whose logs are not known to be deleted: their names, to find them by
+    metadata,
+    sa.Column("run_id", Id, primary_key=True),
+    sa.Column("namespace", Name(253), nullable=False),
+    sa.Column("task", Name(253), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    **ENGINE,
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 from nice_operator.bootstrap.log_copies import WAITING, CopiedLogs, Copier
 from nice_operator.domain.ids import RunId, uuid7
-from nice_operator.ports import LogChunk
+from nice_operator.ports import LogChunk, RunLogs
 from tests.support.samples import NOON, a_run
 
 RUN = a_run()
@@ -34,7 +34,7 @@ class Kept:
     async def read(self, run_id: RunId, attempt: int, after: int, max_bytes: int) -> Sequence[LogChunk]:
         return self.chunks
 
-    async def delete(self, runs: Sequence[RunId]) -> None:
+    async def delete(self, runs: Sequence[RunLogs]) -> None:
         self.chunks.clear()
 
 

@@ -7,6 +7,7 @@ whatever changes in the pod's template rolls the workers of everybody who upgrad
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,28 @@ def test_a_role_of_aws_is_the_supervisors_alone_unless_the_user_decides() -> Non
     annotations = rendered("everything")["spec"]["template"]["metadata"]["annotations"]
 
     assert annotations["eks.amazonaws.com/skip-containers"] == "proxy,runner"
+
+
+def test_keys_for_aws_are_files_that_the_supervisor_alone_can_read() -> None:
+    with_keys = replace(INSTALLATION, aws_secret="aws-keys")
+    pod = deployment(the_pool("everything"), with_keys, 1)["spec"]["template"]["spec"]
+
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "nice-aws"]
+    mounting = [
+        each["name"]
+        for each in [*pod["containers"], *pod["initContainers"]]
+        if any(mount["name"] == "nice-aws" for mount in each.get("volumeMounts", ()))
+    ]
+    told = {each["name"]: each.get("value") for each in container("supervisor", pod)["env"]}
+    assert volume["secret"] == {"secretName": "aws-keys", "optional": True, "defaultMode": 0o440}
+    assert mounting == ["supervisor"]
+    assert told["AWS_SHARED_CREDENTIALS_FILE"] == "/etc/nice/aws/credentials"
+    assert "AWS" not in str([each.get("env") for each in pod["containers"] if each["name"] != "supervisor"])
+
+
+def test_where_no_keys_are_named_there_is_nothing_of_aws_in_a_pod() -> None:
+    assert "aws" not in str(pod_of("everything")["containers"]).lower()
+    assert "nice-aws" not in str(pod_of("everything")["volumes"])
 
 
 def test_how_many_workers_there_are_changes_nothing_in_the_pod() -> None:

@@ -10,9 +10,11 @@ import pytest
 from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.ids import RunId, SessionId, uuid7
 from nice_operator.engine.janitor import Janitor
+from nice_operator.engine.log_janitor import BATCH, LogJanitor
 from nice_operator.engine.reaper import Reaper
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.lease.local import LocalWakeups
+from nice_operator.ports import RunLogs
 from tests.fakes.clock import FakeClock
 
 SETTINGS = EngineSettings(reap_every=2.0, quiet=45.0, prune_every=60.0, prune_batch=2)
@@ -100,25 +102,68 @@ async def test_an_outage_begins_the_quiet_time_anew() -> None:
     assert reaper.quiet
 
 
-class Logs:
-    def __init__(self) -> None:
-        self.deleted = 0
+class Resting:
+    """A clock whose first rest ends the loop, and keeps how long it would have been."""
 
-    async def delete(self, runs: Sequence[RunId]) -> None:
-        self.deleted += len(runs)
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.pauses: list[float] = []
+        self.clock.on_sleep = self._rest
+
+    def _rest(self, pause: float) -> None:
+        self.pauses.append(pause)
+        raise Enough
 
 
 async def test_the_janitor_rests_only_when_nothing_is_left() -> None:
-    clock, logs = FakeClock(), Logs()
-    pauses: list[float] = []
-
-    def rest(pause: float) -> None:
-        pauses.append(pause)
-        raise Enough
-
-    clock.on_sleep = rest
+    resting = Resting()
     store: Any = Store(2, 2, 1)
     with pytest.raises(Enough):
-        await Janitor(store, logs, clock, SETTINGS).run(lambda: None)  # type: ignore[arg-type]
-    assert pauses == [60.0]
-    assert logs.deleted == 5
+        await Janitor(store, resting.clock, SETTINGS).run(lambda: None)
+    assert (resting.pauses, store.batches) == ([60.0], [])
+
+
+class Orphans:
+    """Deleted runs whose logs are there still."""
+
+    def __init__(self, count: int) -> None:
+        self.left = [RunLogs(RunId(uuid7()), "default", "hello", 1) for _ in range(count)]
+
+    async def orphaned_logs(self, limit: int) -> Sequence[RunLogs]:
+        return self.left[:limit]
+
+    async def forget_orphaned(self, runs: Sequence[RunId]) -> None:
+        self.left = [logs for logs in self.left if logs.run_id not in runs]
+
+
+class Logs:
+    """``away``: how often it does not answer."""
+
+    def __init__(self, away: int = 0) -> None:
+        self.deleted = 0
+        self.away = away
+
+    async def delete(self, runs: Sequence[RunLogs]) -> None:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("CloudWatch does not answer")
+        self.deleted += len(runs)
+
+
+async def test_the_logs_of_deleted_runs_go_and_it_rests_only_when_none_is_left() -> None:
+    resting, logs, store = Resting(), Logs(), Orphans(2 * BATCH + 1)
+    with pytest.raises(Enough):
+        await LogJanitor(store, logs, resting.clock, SETTINGS).run(lambda: None)  # type: ignore[arg-type]
+    assert (resting.pauses, logs.deleted, store.left) == ([60.0], 2 * BATCH + 1, [])
+
+
+async def test_logs_that_cannot_be_deleted_now_are_deleted_later() -> None:
+    logs, store = Logs(away=1), Orphans(3)
+    janitor = LogJanitor(store, logs, FakeClock(), SETTINGS)  # type: ignore[arg-type]
+
+    with pytest.raises(Unavailable):
+        await janitor.tidy()
+    kept = len(store.left)
+    await janitor.tidy()
+
+    assert (kept, logs.deleted, store.left) == (3, 3, [])
