@@ -61,7 +61,7 @@ async def two(request: pytest.FixtureRequest, server: MariaDb, tmp_path: Path) -
             files = redis_files(tmp_path / "files", stack.enter_context(private_redis(tmp_path / "redis")))
         a = await stack.enter_async_context(replica(url, "a", files))
         b = await stack.enter_async_context(replica(url, "b", files))
-        yield Two(a, b, soon=0.8 if files else 3.0)
+        yield Two(a, b, soon=0.9 if files else 8.0)
 
 
 async def assigned(two: Two, worker: FakeWorker, **spec: object) -> Assign:
