@@ -18,6 +18,7 @@ from nice_operator.domain.task import Task
 from nice_operator.engine.service import Engine
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.lease.local import LocalWakeups
+from nice_operator.ports import LogStore
 from nice_operator.resources import read_definition, spec_from_manifest
 from nice_operator.store.sql_store import SqlStore
 from nice_operator.web.app import make_app
@@ -109,13 +110,15 @@ async def api_server(
     options: WebOptions | None = None,
     settings: EngineSettings | None = None,
     http: dict[str, Any] | None = None,
+    keeping: Callable[[SqlStore], LogStore] = lambda store: store.logs,
     **access: Any,
 ) -> AsyncIterator[ApiServer]:
     """A running engine on a SQLite file in ``data``, and the server on a free port of the loopback.
-    ``http``: options of the HTTP server. ``access``: ``tokens`` and ``gate`` of ``make_app``."""
+    ``http``: options of the HTTP server. ``keeping``: where logs are, if not in the database.
+    ``access``: ``tokens`` and ``gate`` of ``make_app``."""
     store = await SqlStore.open(data / f"{uuid4().hex}.db", read_spec=spec_from_manifest)
     wanted = settings or EngineSettings(lease=None, every_pool=True, poll=0.2)
-    engine = Engine(store, store.logs, LocalWakeups(), NobodyKnown(), SystemClock(), wanted)
+    engine = Engine(store, keeping(store), LocalWakeups(), NobodyKnown(), SystemClock(), wanted)
     files = Files()
     server = await serving(make_app(engine, files, options, **access), **(http or {}))
     await engine.start()

@@ -11,9 +11,12 @@ from weakref import WeakSet
 
 from aiohttp import web
 
+from nice_operator.domain.errors import Unavailable
 from nice_operator.web.answers import json_bytes
 
 RECONNECT_MILLISECONDS = 1000
+UNAVAILABLE = "unavailable"
+"""The event that ends a stream which cannot go on now, with why; never followed by ``end``."""
 KEEP_ALIVE_SECONDS = 15.0
 """A comment this often: it finds listeners that left without a word, and keeps proxies from closing."""
 
@@ -66,9 +69,14 @@ async def stream(request: web.Request, events: AsyncGenerator[Event]) -> web.Str
 
 async def _send(response: web.StreamResponse, events: AsyncGenerator[Event]) -> None:
     await response.write(f"retry: {RECONNECT_MILLISECONDS}\n\n".encode())
-    async with aclosing(_with_pauses(events)) as source:
-        async for event in source:
-            await response.write(b": still here\n\n" if event is None else event.encode())
+    try:
+        async with aclosing(_with_pauses(events)) as source:
+            async for event in source:
+                await response.write(b": still here\n\n" if event is None else event.encode())
+    except (
+        Unavailable
+    ) as away:  # the headers are out: say it in the stream; listeners come again by themselves
+        await response.write(Event(UNAVAILABLE, {"message": str(away)}).encode())
 
 
 async def _with_pauses(events: AsyncGenerator[Event]) -> AsyncGenerator[Event | None]:

@@ -74,11 +74,15 @@ async def formatted_log(request: web.Request) -> web.StreamResponse:
 
 async def _download(request: web.Request, run: Run, suffix: str, write: Writer) -> web.StreamResponse:
     attempt = attempt_number(request, run)
+    pages = _pages(request, run, attempt)
+    nothing: list[LogChunk] = []
+    first = await anext(pages, nothing)  # before the headers: what cannot be read is refused, not cut off
     response = web.StreamResponse(headers=attachment(f"{run.task}-{run.id}-{attempt}-{suffix}"))
     response.content_type = "text/plain"
     response.charset = "utf-8"
     await response.prepare(request)
-    async for chunks in _pages(request, run, attempt):
+    await response.write("".join(write(first)).encode("utf-8", "replace"))
+    async for chunks in pages:
         await response.write("".join(write(chunks)).encode("utf-8", "replace"))
     return response
 
@@ -99,7 +103,7 @@ async def follow_log(request: web.Request) -> web.StreamResponse:
 
 
 _LOGS = "/api/v1/runs/{id}/logs"
-_FOUND = {200: "The log", 404: "No such run or attempt"}
+_FOUND = {200: "The log", 404: "No such run or attempt", 503: "Where the log is kept does not answer"}
 _ATTEMPT = {"attempt": "Which attempt; the newest when absent"}
 ROUTES = (
     Route(

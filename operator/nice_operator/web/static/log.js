@@ -33,6 +33,7 @@ class Log {
     this.source.addEventListener("error", () => showConnection(false));
     this.source.addEventListener("change", () => refresh());
     this.source.addEventListener("lines", (event) => this.receive(JSON.parse(event.data), event.lastEventId));
+    this.source.addEventListener("unavailable", (event) => this.say(JSON.parse(event.data).message));
     this.source.addEventListener("end", (event) => this.end(JSON.parse(event.data)));
   }
 

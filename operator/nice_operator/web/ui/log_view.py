@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.run import Attempt, LogSummary, Run
 from nice_operator.engine.service import Engine
 from nice_operator.ports import LogChunk
@@ -41,20 +42,26 @@ class ShownLine:
 
 @dataclass(frozen=True, slots=True)
 class LogView:
-    """``end`` is the number of the last line shown (or skipped over); ``more``: there are later ones."""
+    """``end`` is the number of the last line shown (or skipped over); ``more``: there are later ones.
+    ``problem``: why no line can be shown now."""
 
     lines: Sequence[ShownLine]
     start: int
     end: int
     more: bool
+    problem: str = ""
 
 
 async def read_log(
     engine: Engine, run: Run, attempt: int, summary: LogSummary | None, after: int | None
 ) -> LogView:
-    """The last lines of an ended log, the first ones of a live one, or those after a line asked for."""
+    """The last lines of an ended log, the first ones of a live one, or those after a line asked for. Where
+    they are kept may be away while everything else that the page shows is there."""
     begin = after if after is not None else max(0, summary.lines - TAIL) if summary else 0
-    chunks = await engine.logs.read(run.id, attempt, begin, FIRST_BYTES)
+    try:
+        chunks = await engine.logs.read(run.id, attempt, begin, FIRST_BYTES)
+    except Unavailable as away:
+        return LogView((), begin + 1, begin, more=True, problem=str(away))
     lines = [line for chunk in chunks for line in lines_of(chunk, begin)][:TAIL]
     styler = await styler_of(engine, run)
     shown = _style(lines, summary.gaps if summary else (), begin, styler)

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from nice_operator.domain.errors import NiceError
 from nice_operator.domain.run import Run, RunState
 from nice_operator.engine.service import Engine
 from nice_operator.web.answers import page
@@ -54,6 +55,7 @@ async def show_run(
         "log_position": Position(number, log.end),
         "pinned": "attempt" in request.query,
         "log_more": log.more,
+        "log_problem": log.problem,
         "log_done": done and not log.more,
         "completeness": completeness(summary, run.state.final),
         "form": form or PayloadForm(pretty_json(run.payload)),
@@ -86,18 +88,23 @@ async def _state_changes(engine: Engine, run: Run) -> AsyncGenerator[Event]:
 
 
 async def _merged(lines: AsyncGenerator[Event], changes: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-    """Both streams as one, which ends when the log does."""
-    queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=8)
+    """Both streams as one, which ends when the log does, or when either fails."""
+    queue: asyncio.Queue[Event | NiceError | None] = asyncio.Queue(maxsize=8)
 
     async def pump(events: AsyncGenerator[Event], *, last: bool) -> None:
-        async for event in events:
-            await queue.put(event)
+        try:
+            async for event in events:
+                await queue.put(event)
+        except NiceError as error:
+            await queue.put(error)
         if last:
             await queue.put(None)
 
     pumps = [asyncio.ensure_future(pump(lines, last=True)), asyncio.ensure_future(pump(changes, last=False))]
     try:
         while (event := await queue.get()) is not None:
+            if isinstance(event, NiceError):
+                raise event
             yield event
     finally:
         for one in pumps:
