@@ -11,9 +11,11 @@ from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.settings.logs import CloudWatchSettings, read_logs
 from nice_operator.settings.words import (
     DEFAULT_PORT,
+    DEFAULT_RATE,
     is_address,
     read_level,
     read_port,
+    read_rate,
     read_switch,
     read_timeout,
 )
@@ -37,7 +39,7 @@ class ClusterSettings:
     tasks are run (empty: all), ``with_pools`` those where pools become Deployments. ``database``, ``redis``
     (None: there is none) and ``tokens`` are directories with one file per value. ``default_pool`` is a file
     with the pool that the release brings (None: it brings none), from the ConfigMap of that name.
-    ``logs`` None: they are kept in the database."""
+    ``logs`` None: they are kept in the database. ``client_rate``: requests a second of one client (0: any)."""
 
     namespace: str
     pod: str
@@ -57,6 +59,7 @@ class ClusterSettings:
     undeclared_timeout: timedelta
     behind: Behind = field(default_factory=Behind)
     logs: CloudWatchSettings | None = None
+    client_rate: float = DEFAULT_RATE
 
 
 def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
@@ -88,6 +91,7 @@ def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
         ),
         behind=read.behind(),
         logs=read_logs(environment, read.problems),
+        client_rate=read_rate(read.text("NICE_CLIENT_RATE", str(DEFAULT_RATE)), read.problems),
     )
     if read.problems:
         raise InvalidInput("the settings cannot be used", tuple(read.problems))

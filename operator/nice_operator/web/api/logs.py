@@ -75,8 +75,8 @@ async def formatted_log(request: web.Request) -> web.StreamResponse:
 async def _download(request: web.Request, run: Run, suffix: str, write: Writer) -> web.StreamResponse:
     attempt = attempt_number(request, run)
     pages = _pages(request, run, attempt)
-    nothing: list[LogChunk] = []
-    first = await anext(pages, nothing)  # before the headers: what cannot be read is refused, not cut off
+    # Before the headers: what cannot be read is refused, not cut off.
+    first: list[LogChunk] = await anext(pages, [])
     response = web.StreamResponse(headers=attachment(f"{run.task}-{run.id}-{attempt}-{suffix}"))
     response.content_type = "text/plain"
     response.charset = "utf-8"
