@@ -39,7 +39,8 @@ class ClusterSettings:
     tasks are run (empty: all), ``with_pools`` those where pools become Deployments. ``database``, ``redis``
     (None: there is none) and ``tokens`` are directories with one file per value. ``default_pool`` is a file
     with the pool that the release brings (None: it brings none), from the ConfigMap of that name.
-    ``logs`` None: they are kept in the database. ``client_rate``: requests a second of one client (0: any)."""
+    ``logs`` None: they are kept in the database. ``client_rate``: requests a second
+    of one client (0: any number)."""
 
     namespace: str
     pod: str
