@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 from nice_cli.app import nicectl
+from nice_cli.called import called, called_as, remember
 from nice_cli.errors import Failure
 from nice_cli.exits import Exit
 
 
-def program_name(path: str) -> str:
-    """What the person typed: kubectl runs its plugins as ``kubectl-…`` and they are told as ``kubectl …``."""
-    name = Path(path).name
-    if name.startswith("kubectl-"):
-        return "kubectl " + name.removeprefix("kubectl-").replace("-", " ").replace("_", "-")
-    return "nicectl"
-
-
 def run(argv: list[str]) -> int:
     """Exit code of the command line ``argv``."""
+    remember(called_as(argv[0]))
     try:
-        answer = nicectl.main(argv[1:], prog_name=program_name(argv[0]), standalone_mode=False)
+        answer = nicectl.main(argv[1:], prog_name=called(), standalone_mode=False)
     except click.Abort:
         return Exit.INTERRUPTED
     except Failure as failure:

@@ -53,9 +53,12 @@ class Api:
         )
         return page
 
-    def run(self, run: str, wait: float | None = None) -> Document:
-        """One run with its attempts; with ``wait`` when it has ended, or after so many seconds."""
-        found: Document = self.http.get(_run(run), timeout=CONNECT_SECONDS + (wait or 0), wait=wait)
+    def run(self, run: str, wait: float | None = None, reveal: str | None = None) -> Document:
+        """One run with its attempts; with ``wait`` when it has ended, or after so many seconds. ``reveal``
+        "result": what looks secret in it is not masked, if we asked for the run."""
+        found: Document = self.http.get(
+            _run(run), timeout=CONNECT_SECONDS + (wait or 0), wait=wait, reveal=reveal
+        )
         return found
 
     def cancel(self, run: str) -> Document:
@@ -77,6 +80,16 @@ class Api:
         """``{"chunks": […], …}``: log lines after number ``after``."""
         page: Document = self.http.get(f"{_run(run)}/logs", attempt=attempt, after=after)
         return page
+
+    def health(self) -> Document:
+        """How each part of the replica that answers does, and who leads."""
+        found: Document = self.http.get(f"{ROOT}/health")
+        return found
+
+    def broken_definitions(self) -> list[Document]:
+        """Files of definitions that cannot be read, where there are files."""
+        found: list[Document] = self.http.get(f"{ROOT}/definitions")["broken"]
+        return found
 
     def workers(self) -> list[Document]:
         """Connected workers."""

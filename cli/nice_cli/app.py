@@ -8,16 +8,19 @@ from typing import Any
 
 import click
 
+from nice_cli.commands.completion import completion
 from nice_cli.commands.definitions import describe, list_tasks, next_fires
+from nice_cli.commands.doctor import doctor
 from nice_cli.commands.logs import logs
 from nice_cli.commands.operator import dev, lint
 from nice_cli.commands.run import run
 from nice_cli.commands.runs import cancel, retry, runs
 from nice_cli.commands.server import show_version, workers
+from nice_cli.commands.suspend import resume, suspend
 from nice_cli.exits import EXIT_CODES_HELP
 from nice_cli.options import shared
 
-WITHOUT_SERVER = ("dev", "lint", "version")
+WITHOUT_SERVER = ("dev", "lint", "version", "completion")
 
 READER_LEFT = 141
 """What a shell reports of programs that ended because ``| head`` had enough."""
@@ -59,6 +62,7 @@ def nicectl(**given: str | None) -> None:
 
 
 for _command in (
-    dev, list_tasks, describe, run, logs, runs, cancel, retry, next_fires, lint, workers, show_version
+    dev, list_tasks, describe, run, logs, runs, cancel, retry, suspend, resume, next_fires, lint, workers,
+    doctor, completion, show_version,
 ):  # fmt: skip
     nicectl.add_command(_command)

@@ -6,6 +6,7 @@ from typing import IO, Any
 
 import click
 
+from nice_cli.called import called
 from nice_cli.exits import Exit
 from nice_cli.text import visible
 
@@ -20,4 +21,4 @@ class Failure(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Messages quote the server, so nothing in them may reach the terminal as a command."""
         lines = "\n".join(visible(line) for line in self.message.splitlines())
-        click.echo(f"nicectl: {lines}", file=file, err=file is None)
+        click.echo(f"{called()}: {lines}", file=file, err=file is None)

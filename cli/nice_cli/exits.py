@@ -29,7 +29,7 @@ def fate(state: str) -> Exit:
 EXIT_CODES_HELP = """\b
 Exit codes:
   0    done; with --wait or --follow: the run succeeded
-  1    the run failed, was lost, cancelled or skipped
+  1    the run failed, was lost, cancelled or skipped; of doctor: something fails
   2    wrong arguments, or a payload that the task does not take
   3    the server does not answer, or refuses the request
   4    there is no such task or run

@@ -62,7 +62,7 @@ def wait_for_end(api: Api, run: str, note: Note) -> Document:
     patience = _Patience(note)
     while True:
         try:
-            document = api.run(run, wait=WAIT_SECONDS)
+            document = api.run(run, wait=WAIT_SECONDS, reveal="result")
         except Unreachable as failure:
             patience.lost(failure)
             continue

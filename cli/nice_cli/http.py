@@ -10,12 +10,13 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import nice_cli
 from nice_cli import exact
+from nice_cli.called import called
 from nice_cli.errors import Failure
 from nice_cli.exits import Exit
 
@@ -29,13 +30,30 @@ class Unreachable(Failure):
     """The server does not answer, or stopped in the middle of it."""
 
 
+class Way(Protocol):
+    """What leads to a server that cannot be reached by its address alone."""
+
+    def ready(self) -> None:
+        """Open it anew if it is no more. Raises Unreachable."""
+        ...
+
+    def broken(self) -> None:
+        """Something did not come through it."""
+        ...
+
+    def unreachable(self, why: str) -> Unreachable:
+        """What to raise when nothing comes through."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Http:
     """One server, by its base address such as ``http://localhost:9999``, and the token that it is shown ("":
-    none)."""
+    none). ``way`` is what leads there, None where the address does."""
 
     base: str
     token: str = field(default="", repr=False)
+    way: Way | None = None
 
     def get(self, path: str, timeout: float = CONNECT_SECONDS, **query: Any) -> Any:
         """The JSON document at ``path``. Raises Failure. Query values that are None are left out."""
@@ -51,12 +69,12 @@ class Http:
             {"Last-Event-ID": last_event_id} if last_event_id else {}
         )
         with self._open(self._request("GET", path, "", headers), SILENCE_SECONDS) as answer:
-            while line := _read(answer.readline, self.base):
+            while line := self._read(answer.readline):
                 yield line
 
     def went_away(self) -> Unreachable:
         """What to raise when a stream ended before it said so: the server stops or restarts."""
-        return _unreachable(self.base, ConnectionResetError("it closed the connection"))
+        return self._unreachable(ConnectionResetError("it closed the connection"))
 
     def _request(
         self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
@@ -75,20 +93,40 @@ class Http:
 
     def _document(self, request: urllib.request.Request, timeout: float) -> Any:
         with self._open(request, timeout) as answer:
-            content = _read(answer.read, self.base)
+            content = self._read(answer.read)
         try:
             return exact.loads(content)
         except ValueError:
             raise _not_ours(self.base) from None
 
     def _open(self, request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
+        if self.way is not None:
+            self.way.ready()
         try:
             answer: http.client.HTTPResponse = _opener(self.base).open(request, timeout=timeout)
         except urllib.error.HTTPError as error:
             raise refusal(error.code, error.read()) from None
         except (OSError, http.client.HTTPException) as error:
-            raise _unreachable(self.base, error) from None
+            raise self._unreachable(error) from None
         return answer
+
+    def _read(self, read: Callable[[], bytes]) -> bytes:
+        try:
+            return read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from None
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        reason = getattr(error, "reason", None) or error
+        cause = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        if self.way is not None:
+            self.way.broken()
+            return self.way.unreachable(cause)
+        return Unreachable(
+            f"no server answers at {self.base} ({cause}). Start one with `{called()} dev DIR`, "
+            "or name another with --server or NICE_SERVER.",
+            Exit.SERVER,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +142,8 @@ def refusal(status: int, body: bytes) -> Failure:
     said = _read_refusal(status, body)
     if status == 401:
         return Failure(
-            f"the server wants a token: {said.message if said else 'it answers 401'}. Give nicectl one with "
-            "--token-file FILE, NICE_TOKEN_FILE or NICE_TOKEN.",
+            f"the server wants a token: {said.message if said else 'it answers 401'}. "
+            f"Give {called()} one with --token-file FILE, NICE_TOKEN_FILE or NICE_TOKEN.",
             Exit.SERVER,
         )
     if said is None:
@@ -143,27 +181,9 @@ def _opener(base: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(*handlers)
 
 
-def _read(read: Any, base: str) -> bytes:
-    try:
-        content: bytes = read()
-    except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(base, error) from None
-    return content
-
-
 def _query(query: Mapping[str, Any]) -> str:
     given = {key: value for key, value in query.items() if value is not None}
     return "?" + urllib.parse.urlencode(given, doseq=True) if given else ""
-
-
-def _unreachable(base: str, error: Exception) -> Unreachable:
-    reason = getattr(error, "reason", None) or error
-    cause = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    return Unreachable(
-        f"no server answers at {base} ({cause}). Start one with `nicectl dev DIR`, "
-        "or name another with --server or NICE_SERVER.",
-        Exit.SERVER,
-    )
 
 
 def _is_address(base: str) -> bool:

@@ -10,9 +10,9 @@ from nice_cli.errors import Failure
 from nice_cli.exits import Exit
 
 
-def read_token(file: str | None, environment: Mapping[str, str]) -> str:
-    """The token, or "" for none. The option wins over NICE_TOKEN_FILE, and that over NICE_TOKEN. Raises
-    Failure."""
+def given_token(file: str | None, environment: Mapping[str, str]) -> str:
+    """The token that the person gave, or "" for none. The option wins over NICE_TOKEN_FILE, and that over
+    NICE_TOKEN. Raises Failure."""
     path = file or environment.get("NICE_TOKEN_FILE")
     token = _content(path) if path else environment.get("NICE_TOKEN", "").strip()
     if not (token.isascii() and token.isprintable() and " " not in token):

@@ -13,7 +13,8 @@ EX_REFUSED = 2
 
 
 def main() -> int:
-    """Returns the exit code: 0 stopped in order, 1 lint found problems, 2 could not start."""
+    """Returns the exit code: 0 stopped in order, 1 lint found problems or another operator came, 2 could not
+    start."""
     try:
         return _run(read_settings(sys.argv[1:]))
     except NiceError as error:

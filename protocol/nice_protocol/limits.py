@@ -73,6 +73,7 @@ LIMITS: dict[str, Limit] = {
     "LogLines.shown[]": LONG,
     "LogEnd.gaps": Limit(0, 100_000),
     "LogEnd.gaps[]": Limit(2, 2),
+    "LogEnd.why": Limit(0, 1024),
     "Finish.outcome": ID,
     "Finish.state": Limit(words=frozenset(OUTCOME_STATES)),
     "Finish.reason": SHORT,

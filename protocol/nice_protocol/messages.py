@@ -55,11 +55,14 @@ class LogLines:
 
 @dataclass(frozen=True)
 class LogEnd:
-    """How an attempt's log ended: number of lines, whether all were sent, and the dropped (first, last)."""
+    """How an attempt's log ended: number of lines, whether all were sent, and the dropped (first, last).
+    ``why``: what is wrong with the copy that is kept outside the operator, in words; empty when nothing is
+    known to be."""
 
     lines: int
     complete: bool
     gaps: list[list[int]] = field(default_factory=list)
+    why: str = ""
 
 
 # ------------------------------------------------------------ worker → operator

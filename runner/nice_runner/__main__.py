@@ -15,10 +15,14 @@ from pathlib import Path
 from nice_runner.install import install_zygote
 from nice_runner.link import Address, Backoff, Link
 from nice_runner.lock import LockHeld, take_lock
+from nice_runner.logs.cloudwatch.client import Place
+from nice_runner.logs.cloudwatch.courier import Courier
+from nice_runner.logs.cloudwatch.shipper import Shipper
+from nice_runner.logs.ring import Ring, Unusable
 from nice_runner.process.child_zygote import ChildZygote, ZygotePlan
 from nice_runner.process.neighbour_zygote import NeighbourZygote
 from nice_runner.process.zygote import Zygote
-from nice_runner.settings import BadSettings, Settings, read_settings
+from nice_runner.settings import BadSettings, CloudLogs, Settings, read_settings
 from nice_runner.supervisor.departure import Patience
 from nice_runner.supervisor.job import Surroundings
 from nice_runner.supervisor.life import Terms, live
@@ -33,8 +37,8 @@ INSTALL = "install-zygote"
 
 
 def main() -> int:
-    """Returns the exit code: 0 left in order, 1 the zygote could not be installed, 2 bad settings, 3
-    another worker holds the lock."""
+    """Returns the exit code: 0 left in order, 1 the zygote could not be installed, 2 bad settings or a
+    folder that cannot be used, 3 another worker holds the lock."""
     if sys.argv[1:2] == [INSTALL]:
         return _install(sys.argv[2:])
     logging.basicConfig(
@@ -45,6 +49,9 @@ def main() -> int:
         _work(settings)
     except BadSettings as mistakes:
         print(f"nice-runner: the settings cannot be used:\n{mistakes}", file=sys.stderr)
+        return EX_USAGE
+    except Unusable as unusable:
+        print(f"nice-runner: logs cannot wait for CloudWatch: {unusable}", file=sys.stderr)
         return EX_USAGE
     except LockHeld as held:
         print(f"nice-runner: {held}", file=sys.stderr)
@@ -57,10 +64,26 @@ def _work(settings: Settings) -> None:
     identity = Identity(settings.worker_name, settings.pool, settings.slots, dict(settings.labels))
     held = _lock(settings, identity)
     surroundings = Surroundings(settings.task_path, settings.unhandled_errors)
-    terms = Terms(surroundings, settings.log_budget, settings.log_limit, settings.spare_runners)
+    terms = Terms(
+        surroundings,
+        settings.log_budget,
+        settings.log_limit,
+        settings.spare_runners,
+        _shipper(settings.cloud_logs, identity),
+        settings.cloud_logs.drain_seconds if settings.cloud_logs else 0.0,
+    )
     patience = Patience(settings.drain_seconds, settings.alone_seconds, settings.drained_seconds)
     readiness = Readiness(settings.ready_file)
     asyncio.run(live(identity, _link(settings), _zygote(settings, held), terms, patience, readiness))
+
+
+def _shipper(logs: CloudLogs | None, identity: Identity) -> Shipper | None:
+    """What is found in the folder is sent, so it must be nobody else's: it has a lock."""
+    if logs is None:
+        return None
+    ring = Ring(logs.spool, logs.spool_bytes)
+    take_lock(logs.spool / "lock", identity.session, identity.name)
+    return Shipper(Courier(Place(logs.group, logs.region, logs.endpoint)), ring)
 
 
 def _zygote(settings: Settings, held: tuple[int, ...]) -> Callable[[], Zygote]:

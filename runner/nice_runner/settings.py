@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import socket
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +37,29 @@ UNHANDLED_ERRORS = ("Strict", "Warn", "Ignore")
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
+LOG_BACKENDS = ("sql", "cloudwatch")
+
+GROUP_NAME = re.compile(r"[A-Za-z0-9_/.#-]{1,512}")
+"""What CloudWatch takes as the name of a log group."""
+
+REGION_NAMES = ("NICE_LOGS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
+
+
 class BadSettings(Exception):
     """One line per mistake, each with what was expected."""
+
+
+@dataclass(frozen=True)
+class CloudLogs:
+    """Logs in CloudWatch: where, and on which way. ``spool`` is the folder where lines wait, ``spool_bytes``
+    how many of all attempts may; a worker that leaves spends up to ``drain_seconds`` on the last ones."""
+
+    group: str
+    region: str
+    endpoint: str
+    spool: Path
+    spool_bytes: int
+    drain_seconds: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +68,7 @@ class Settings:
     it ``operator_url`` says where to connect, with the token in ``token_file`` and believing ``ca_file``.
     ``zygote_socket``: where the zygote of another container listens; without it the worker starts its own.
     ``ready_file`` is there while runs can be given to it. Durations are seconds, sizes bytes.
-    ``unhandled_errors`` is for tasks that choose none."""
+    ``unhandled_errors`` is for tasks that choose none. ``cloud_logs``: None if the operator keeps logs."""
 
     data: Path | None
     operator_url: str
@@ -67,6 +90,7 @@ class Settings:
     log_budget: int
     log_limit: int
     unhandled_errors: str
+    cloud_logs: CloudLogs | None = None
 
     @property
     def operator_socket(self) -> Path | None:
@@ -103,6 +127,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         log_budget=int(read.number("NICE_LOG_BUDGET_BYTES", 32 * MIB, MIB, 1 << 40, whole=True)),
         log_limit=int(read.number("NICE_LOG_LIMIT_BYTES", 100 * MIB, 1, 1 << 40, whole=True)),
         unhandled_errors=read.word("NICE_UNHANDLED_ERRORS", UNHANDLED_ERRORS, "Warn"),
+        cloud_logs=read.cloud_logs(data),
     )
     if data is not None and not data.is_dir():
         read.mistakes.append(f"--data {data}: expected a directory, found none; start the operator first")
@@ -177,6 +202,40 @@ class _Reader:
         text = self._environ.get(name) or default
         if text not in known:
             self.mistakes.append(f"{name}: expected one of {', '.join(known)}, found {text!r}")
+        return text
+
+    def cloud_logs(self, data: Path | None) -> CloudLogs | None:
+        if self.word("NICE_LOGS_BACKEND", LOG_BACKENDS, "sql") != "cloudwatch":
+            return None
+        spool = data / "log-spool" if data else Path(tempfile.gettempdir()) / "nice-logs"
+        return CloudLogs(
+            group=self._group("NICE_LOGS_GROUP"),
+            region=self._region(),
+            endpoint=self._endpoint("NICE_LOGS_ENDPOINT_URL"),
+            spool=self.path("NICE_LOGS_SPOOL_DIR") or spool,
+            spool_bytes=int(self.number("NICE_LOGS_SPOOL_BYTES", 256 * MIB, 4 * MIB, 1 << 40, whole=True)),
+            drain_seconds=self.number("NICE_LOGS_DRAIN_SECONDS", 4, 0, 3600),
+        )
+
+    def _group(self, name: str) -> str:
+        text = self._environ.get(name, "")
+        if not GROUP_NAME.fullmatch(text):
+            self.mistakes.append(
+                f"{name}: expected the name of a log group (letters, digits and _ - / . #, at most 512), "
+                f"found {text!r}"
+            )
+        return text
+
+    def _region(self) -> str:
+        text = next(filter(None, (self._environ.get(name) for name in REGION_NAMES)), "")
+        if not re.fullmatch(r"[a-z0-9-]{1,64}", text):
+            self.mistakes.append(f"{REGION_NAMES[0]}: expected a region such as eu-west-1, found {text!r}")
+        return text
+
+    def _endpoint(self, name: str) -> str:
+        text = self._environ.get(name, "")
+        if text and not re.match(r"https?://[^/\s]+", text):
+            self.mistakes.append(f"{name}: expected http://host or https://host, found {text!r}")
         return text
 
     def labels(self, name: str) -> dict[str, str]:

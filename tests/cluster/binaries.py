@@ -27,6 +27,8 @@ GO_REMEDY = (
     "Install Go 1.24 or newer (https://go.dev/dl, or golang from Debian's backports) and put it on PATH."
 )
 EVERY_SECONDS = 10.0
+OF_THIS_CHECKOUT = "v0.0.0"
+"""The version of a program whose source lies beside its go.mod."""
 FLAGS = ("-trimpath", "-buildvcs=false")
 
 
@@ -47,6 +49,8 @@ class Family:
     def version(self) -> str:
         """The version that go.mod pins for the module of the first program."""
         package = next(iter(self.programs.values()))
+        if f"module {package}\n" in (self.module / "go.mod").read_text():
+            return OF_THIS_CHECKOUT
         for path, version in re.findall(
             r"^\s*(\S+) (v\S+)", (self.module / "go.mod").read_text(), re.MULTILINE
         ):
@@ -81,11 +85,12 @@ COREDNS = Family("coredns", {"coredns": "github.com/coredns/coredns"})
 HELM = Family("helm4", {"helm": "helm.sh/helm/v4/cmd/helm"})
 HELM3 = Family("helm3", {"helm3": "helm.sh/helm/v3/cmd/helm"})
 KIND = Family("kind", {"kind": "sigs.k8s.io/kind"})
+VERDICTS = Family("verdicts", {"verdicts": "nicecommander.dev/tests/verdicts"})
 HELMS = (HELM, HELM3)
 CONTROL = (KUBERNETES, ETCD)
 CLUSTER = (*CONTROL, COREDNS)
 NATIVE = (*CLUSTER, *HELMS)
-ALL = (*NATIVE, KIND)
+ALL = (*NATIVE, KIND, VERDICTS)
 
 
 def program(name: str) -> Path:
@@ -109,8 +114,8 @@ def build_missing(families: tuple[Family, ...] = NATIVE) -> None:
 
 def _folder(family: Family) -> Path:
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        digest.update((family.module / name).read_bytes())
+    for path in (family.module / "go.mod", family.module / "go.sum", *sorted(family.module.glob("*.go"))):
+        digest.update(path.read_bytes())
     digest.update(repr((_go_version(), FLAGS, family.linker_flags(), family.programs)).encode())
     return cache() / "bin" / f"{family.name}-{digest.hexdigest()[:16]}"
 

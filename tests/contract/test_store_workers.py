@@ -81,6 +81,18 @@ async def test_a_new_session_of_a_worker_fences_the_old_one(harness: StoreHarnes
         await old.open()
 
 
+async def test_workers_of_the_same_name_in_two_pools_do_not_fence_each_other(harness: StoreHarness) -> None:
+    await harness.submit(await harness.put("a"))
+    here = await harness.worker("pod-1", pool="here/warm")
+    held = await here.running()
+
+    await harness.worker("pod-1", pool="there/warm")
+
+    assert (await harness.store.heartbeat(here.session, [held])).lost == ()
+    await here.open()
+    assert await here.finish(held) is FinishVerdict.ACCEPTED
+
+
 async def test_a_closed_session_that_comes_back_goes_on(harness: StoreHarness) -> None:
     await harness.submit(await harness.put("a"))
     worker = await harness.worker()

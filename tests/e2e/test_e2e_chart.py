@@ -49,6 +49,18 @@ def test_both_helms_make_the_same_of_it(values: Path) -> None:
     assert {"Deployment", "Service", "ServiceAccount"} <= {each["kind"] for each in by_program["helm"]}
 
 
+def test_the_service_says_where_nicectl_finds_the_tokens(values: Path) -> None:
+    own = (yaml.safe_load(values.read_text()) or {}).get("auth", {}).get("existingSecret")
+    (service,) = (
+        each
+        for each in _rendered("helm", values, "team-a")
+        if each["kind"] == "Service" and "http" in {port.get("name") for port in each["spec"]["ports"]}
+    )
+    name = service["metadata"]["name"]
+    assert service["metadata"]["labels"]["app.kubernetes.io/name"] == "nice-commander"
+    assert service["metadata"]["annotations"]["nicecommander.dev/token-secret"] == (own or f"{name}-token")
+
+
 def test_the_api_server_accepts_every_object_of_it(
     values: Path, crds: object, kubectl: Kubectl, shared_namespace: str, tmp_path: Path
 ) -> None:

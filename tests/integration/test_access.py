@@ -276,3 +276,24 @@ async def test_a_worker_works_over_the_link(api: ApiServer) -> None:
     worker.serve(echoes)
     answer = await api.post("/task/job", data='{"a": 1}', headers=bearer(ADA))
     assert await answer.json() == {"a": 1}
+
+
+async def test_a_client_that_sends_too_much_is_told_when_to_come_again_and_delays_nobody(
+    tmp_path: Path, gate: Gate
+) -> None:
+    options = WebOptions(client_rate=1.0)
+    async with api_server(tmp_path, options, tokens=tokens_in(tmp_path / "tokens"), gate=gate) as api:
+        await api.define("job")
+        answers = [await api.get("/tasks", headers=bearer(ADA)) for _ in range(20)]
+        refused = [answer for answer in answers if answer.status == 429]
+        assert answers[0].status == 200
+        assert len(refused) >= 10
+        assert int(refused[0].headers["Retry-After"]) >= 1
+        body = await refused[0].json()
+        assert (body["statusCode"], body["error"]) == (429, "Too Many Requests")
+        assert "client ada has sent more than its share" in body["message"]
+        job = await api.post("/task/job", data="1", headers=bearer(ADA))
+        assert (job.status, "Nice-Run-Id" in job.headers) == (429, False)
+        assert (await api.get("/tasks", headers=bearer(BOB))).status == 200
+        assert (await api.get("/healthz")).status == 200
+        assert (await api.get("/api/v1/worker", headers=bearer(POD))).status != 429

@@ -188,6 +188,13 @@ async def test_a_new_session_of_the_same_name_fences_the_old_one(engine: Harness
     assert [info.worker for info in engine.engine.workers.list()] == ["twin"]
 
 
+async def test_workers_of_the_same_name_in_two_pools_are_two(engine: Harness) -> None:
+    here = await engine.worker("pod-1", pool="here/warm")
+    await engine.worker("pod-1", pool="there/warm")
+    assert [info.pool for info in engine.engine.workers.list()] == ["here/warm", "there/warm"]
+    assert here.closed is None
+
+
 async def test_a_run_is_handed_back_by_a_worker_that_drains(engine: Harness) -> None:
     worker = await engine.worker()
     run = await assigned(engine, worker)

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
 
@@ -263,7 +265,9 @@ async def test_one_of_the_two_leads_and_both_know_who(two: Two) -> None:
     assert [lead.term] == leaders
 
 
-async def test_page_and_api_of_each_tell_of_both_and_of_the_leader(two: Two) -> None:
+async def test_page_and_api_of_each_tell_of_both_and_of_the_leader(
+    two: Two, request: pytest.FixtureRequest
+) -> None:
     await two.b.worker("far")
     await until(lambda: [w.replica for w in two.a.engine.workforce.list()] == ["b"])
     leaders = {"a": two.a.engine.leading, "b": two.b.engine.leading}
@@ -279,6 +283,9 @@ async def test_page_and_api_of_each_tell_of_both_and_of_the_leader(two: Two) -> 
 
     assert (health["replica"], health["leads"], health["leader"]["name"]) == ("a", name == "a", name)
     assert {one["name"] for one in health["replicas"]} == {"a", "b"}
+    assert health["hearsOthers"] is (True if "redis" in request.node.name else None)
+    assert health["version"] == version("nice-operator")
+    assert abs(datetime.fromisoformat(health["now"]) - await two.a.engine.store.now()) < timedelta(minutes=1)
     assert {"name": "janitor", "running": name == "a"}.items() <= health["duties"][0].items()
     assert "leading" in {service["name"] for service in health["services"]}
     assert [(one["name"], one["replica"]) for one in listed] == [("far", "b")]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,21 +13,22 @@ from typing import Any
 
 import pymysql
 
+from tests.support.server_process import ServerProcess
+
 SYSTEM_TABLES = ("mysql_system_tables.sql", "mysql_performance_tables.sql", "mysql_system_tables_data.sql")
 SHARE = Path("/usr/share/mysql")
-START_WITHIN = 30.0
-STOP_WITHIN = 10.0
 
 
-class MariaDb:
+class MariaDb(ServerProcess):
     """One server process. ``url`` names a database on it, ``connect`` speaks to it as its root."""
 
+    name = "mariadbd"
+    start_within = 30.0
+
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        super().__init__(directory)
         self._data = directory / "data"
         self._socket = directory / "s"
-        self.port = _free_port()
-        self._process: subprocess.Popen[bytes] | None = None
 
     def install(self) -> None:
         """Make the system tables: what mariadb-install-db does, of which Debian ships only half."""
@@ -50,37 +49,7 @@ class MariaDb:
             "--max-connections=200",
             *options,
         ]
-        with (self._directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + START_WITHIN
-        while not self._answers():
-            assert self._process.poll() is None, f"mariadbd ended: {self._tail()}"
-            assert time.monotonic() < deadline, f"mariadbd does not answer: {self._tail()}"
-            time.sleep(0.02)
-
-    def freeze(self) -> None:
-        """SIGSTOP: it accepts connections and never answers."""
-        self._send(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """SIGCONT."""
-        self._send(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash."""
-        self._send(signal.SIGKILL)
-        self._wait()
-
-    def stop(self) -> None:
-        """End it, whatever state it is in."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._send(signal.SIGCONT)
-        self._send(signal.SIGTERM)
-        try:
-            self._wait()
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self._launch(command)
 
     def execute(self, *statements: str) -> None:
         """Run statements as root."""
@@ -109,17 +78,6 @@ class MariaDb:
         self.execute("SELECT 1")
         return True
 
-    def _send(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def _wait(self) -> None:
-        assert self._process is not None
-        self._process.wait(STOP_WITHIN)
-
-    def _tail(self) -> str:
-        return (self._directory / "log").read_text(errors="replace")[-2000:]
-
 
 @contextmanager
 def private_mariadb(directory: Path) -> Iterator[MariaDb]:
@@ -135,10 +93,3 @@ def private_mariadb(directory: Path) -> Iterator[MariaDb]:
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

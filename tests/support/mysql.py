@@ -23,13 +23,15 @@ FIRST_USER = b"CREATE USER 'root'@'127.0.0.1'; GRANT ALL ON *.* TO 'root'@'127.0
 class MySql(MariaDb):
     """One server process; everything else as with MariaDB."""
 
+    name = "mysqld"
+
     def __init__(self, directory: Path, root: Path) -> None:
         super().__init__(directory)
         self._root = root
 
     def install(self) -> None:
         """Make the system tables, and a user for TCP: without names, 127.0.0.1 is not localhost."""
-        first = self._directory / "first.sql"
+        first = self.directory / "first.sql"
         first.write_bytes(FIRST_USER)
         command = [*self._command(), "--initialize-insecure", f"--init-file={first}"]
         done = subprocess.run(command, capture_output=True, timeout=120, check=False)

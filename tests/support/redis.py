@@ -4,56 +4,27 @@ directory of files through which the product is told where it is."""
 from __future__ import annotations
 
 import shutil
-import signal
 import socket
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-START_WITHIN = 15.0
-STOP_WITHIN = 10.0
+from tests.support.server_process import ServerProcess
 
 
-class RedisServer:
+class RedisServer(ServerProcess):
     """One server process (or a sentinel); nothing of it lasts unless ``options`` say so."""
 
+    name = "redis-server"
+
     def __init__(self, directory: Path, options: Sequence[str] = (), *, sentinel: bool = False) -> None:
-        self.directory = directory
-        self.port = _free_port()
+        super().__init__(directory)
         self.options = tuple(options)
         self._sentinel = sentinel
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and wait until it listens."""
-        with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + START_WITHIN
-        while not self._listens():
-            assert self._process.poll() is None, f"redis-server ended: {self._tail()}"
-            assert time.monotonic() < deadline, f"redis-server does not listen: {self._tail()}"
-            time.sleep(0.02)
-
-    def freeze(self) -> None:
-        """SIGSTOP: it accepts connections and never answers."""
-        self._send(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """SIGCONT."""
-        self._send(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """SIGKILL: what it held is gone."""
-        self._send(signal.SIGKILL)
-        self._wait()
-
-    def stop(self) -> None:
-        """End it, whatever state it is in."""
-        if self._process is not None and self._process.poll() is None:
-            self._send(signal.SIGCONT)
-            self.kill()
+        self._launch(self._command())
 
     def command(self, *words: str) -> bytes:
         """One command in plain words, one answer, by a bare socket: no client library of the product's."""
@@ -67,20 +38,9 @@ class RedisServer:
             return ["redis-server", str(self.directory / "sentinel.conf"), "--sentinel", *common]
         return ["redis-server", *common, "--save", "", "--appendonly", "no", *self.options]
 
-    def _listens(self) -> bool:
+    def _answers(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def _send(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def _wait(self) -> None:
-        assert self._process is not None
-        self._process.wait(STOP_WITHIN)
-
-    def _tail(self) -> str:
-        return (self.directory / "log").read_text(errors="replace")[-2000:]
 
 
 @contextmanager
@@ -103,8 +63,7 @@ def private_redis(
     try:
         yield server
     finally:
-        with suppress(ProcessLookupError):
-            server.stop()
+        server.stop()
 
 
 def redis_files(directory: Path, server: RedisServer | None = None, **values: str) -> Path:
@@ -121,10 +80,3 @@ def redis_files(directory: Path, server: RedisServer | None = None, **values: st
 def _bulk(word: str) -> bytes:
     raw = word.encode()
     return b"$%d\r\n%b\r\n" % (len(raw), raw)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

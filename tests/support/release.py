@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 from tests.cluster.binaries import program
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import ROOT
+from tests.support.server_process import free_port
 
 CHART = ROOT / "charts" / "nice-commander"
 NAME = "nice-commander"
@@ -90,7 +90,7 @@ class Release:
     @contextmanager
     def reached(self) -> Iterator[None]:
         """Through kubectl's port-forward, which is begun again when its pod goes."""
-        self.port = _free_port()
+        self.port = free_port()
         secret = self.kubectl.get("secret", f"{NAME}-token", "-n", self.namespace)
         self.token = base64.b64decode(secret["data"]["admin"]).decode()
         once = f"{self.kubectl.program} -n {self.namespace} port-forward svc/{NAME} {self.port}:80"
@@ -175,9 +175,3 @@ def _parsed(data: bytes) -> Any:
         return json.loads(data)
     except ValueError:
         return data.decode(errors="replace")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

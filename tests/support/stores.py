@@ -151,9 +151,11 @@ class StoreHarness:
         assert found is not None
         return found
 
-    async def worker(self, name: str = "w1", store: SqlStore | None = None) -> FakeHolder:
+    async def worker(
+        self, name: str = "w1", store: SqlStore | None = None, pool: str = "default"
+    ) -> FakeHolder:
         """A worker with an open session."""
-        holder = FakeHolder(store or self.store, SessionId(uuid7()), name)
+        holder = FakeHolder(store or self.store, SessionId(uuid7()), name, pool)
         await holder.open()
         return holder
 
@@ -165,10 +167,11 @@ class FakeHolder:
     store: SqlStore
     session: SessionId
     name: str
+    pool: str = "default"
 
     async def open(self) -> None:
         """Open, or open again."""
-        await self.store.open_session(OpenSession(self.session, self.name, "default", {}, 8))
+        await self.store.open_session(OpenSession(self.session, self.name, self.pool, {}, 8))
 
     async def claim(
         self,

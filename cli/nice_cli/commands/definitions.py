@@ -6,7 +6,8 @@ import click
 
 from nice_cli import exact
 from nice_cli.api import Document
-from nice_cli.options import Target, targeted
+from nice_cli.called import called
+from nice_cli.options import Target, everywhere, targeted
 from nice_cli.output import Column, Form, note, show_document, show_facts, show_list, yaml_text
 from nice_cli.text import visible
 from nice_cli.times import NONE, age, local, span
@@ -38,10 +39,12 @@ FIRE_COLUMNS = (
 
 
 @click.command("list")
+@everywhere
 @targeted
-def list_tasks(target: Target) -> None:
+def list_tasks(target: Target, all_namespaces: bool) -> None:
     """List tasks: when they run next, how they ended last."""
-    tasks = [t for t in target.api.tasks() if target.namespace in (None, t["namespace"])]
+    namespace = None if all_namespaces else target.namespace
+    tasks = [t for t in target.api.tasks() if namespace in (None, t["namespace"])]
     show_list(tasks, COLUMNS, task_name, target.form)
     if not tasks and target.form in (Form.TABLE, Form.WIDE):
         note("There are no tasks here. Put a NiceTask into the folder that the server watches.")
@@ -80,7 +83,7 @@ def next_fires(target: Target, task: str, count: int) -> None:
     upcoming = target.api.upcoming(wanted.namespace, wanted.name, count)
     show_list(upcoming["fires"], FIRE_COLUMNS, lambda fire: fire["at"], target.form)
     if not upcoming["fires"] and target.form in (Form.TABLE, Form.WIDE):
-        note(f"{wanted} has no planned moment. Run it now: nicectl run {wanted}")
+        note(f"{wanted} has no planned moment. Run it now: {called()} run {wanted}")
 
 
 def task_name(task: Document) -> str:

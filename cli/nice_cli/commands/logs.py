@@ -7,6 +7,7 @@ from uuid import UUID
 import click
 
 from nice_cli.api import Api
+from nice_cli.called import called
 from nice_cli.errors import Failure
 from nice_cli.exits import Exit
 from nice_cli.follow import follow
@@ -46,7 +47,7 @@ def newest_run(target: Target, text: str) -> str:
     wanted = target.task(text)
     page = target.api.runs(wanted.namespace, wanted.name, (), 1)
     if not page["runs"]:
-        raise Failure(f"{wanted} has never run. Run it now: nicectl run {wanted}", Exit.NOT_FOUND)
+        raise Failure(f"{wanted} has never run. Run it now: {called()} run {wanted}", Exit.NOT_FOUND)
     run: str = page["runs"][0]["id"]
     return run
 

@@ -18,7 +18,18 @@ OPERATOR = "nice_operator"
 
 
 @click.command()
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="[DIR]", required=False)
+@click.option("--kube", is_flag=True, help="Run the NiceTasks of a cluster, on this machine.")
+@click.option(
+    "--context", metavar="NAME", help="… of this context of the kubeconfig.  [default: the current]"
+)
+@click.option("--kubeconfig", metavar="FILE", help="… of this file.  [default: as kubectl]")
+@click.option(
+    "-n", "--namespace", metavar="NAME", multiple=True, help="… of this namespace alone; repeatable."
+)
+@click.option(
+    "--beside-operator", is_flag=True, help="… although an operator there runs them, too: all runs twice."
+)
 @click.option("--data", metavar="DIR", help="Where data lie.  [default: ./.nice-commander]")
 @click.option("--host", metavar="NAME", help="Address to listen on.  [default: localhost, or $HOST]")
 @click.option("--port", metavar="N", help="Port to listen on; 0: any free one.  [default: 9999, or $PORT]")
@@ -47,15 +58,19 @@ OPERATOR = "nice_operator"
 )
 @click.option("--user-header", metavar="NAME", help="Its header with the name.  [default: X-Forwarded-User]")
 @click.option("--email-header", metavar="NAME", help="… and the email.  [default: X-Forwarded-Email]")
-def dev(folder: str, **options: Any) -> None:
-    """Run the tasks of a folder on this machine.
+def dev(folder: str | None, **options: Any) -> None:
+    """Run the tasks of a folder, or of a cluster, on this machine.
 
-    Watches the NiceTasks in DIR, and serves a web page and an API for them.
+    Watches the NiceTasks in DIR, and serves a web page and an API for them. With --kube it watches those of a
+    cluster and writes their status there; DIR is where their runs find modules and programs.
 
     Ctrl-C finishes what runs, then ends; a second Ctrl-C ends at once.
     """
-    click.echo(f"Starting on {visible(folder)} …", err=True)
-    become_operator("dev", *_given(options), "--", folder)
+    if folder is None and not options["kube"]:
+        raise click.UsageError("Missing argument 'DIR': the folder of your NiceTasks; or say --kube.")
+    place = "the cluster" if options["kube"] else visible(folder or "")
+    click.echo(f"Starting on {place} …", err=True)
+    become_operator("dev", *_given(options), "--", *([folder] if folder else []))
 
 
 def _given(options: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import click
 
 from nice_cli import exact
 from nice_cli.api import Document
+from nice_cli.called import called
 from nice_cli.errors import Failure
 from nice_cli.exits import Exit, fate
 from nice_cli.follow import follow, wait_for_end
@@ -32,7 +33,7 @@ def run(
     """Run TASK now.
 
     Without --wait and --follow this ends when the run is recorded. With one of them its exit code tells the
-    run's fate (see nicectl --help), and Ctrl-C leaves the run going.
+    run's fate (--help without a command lists them), and Ctrl-C leaves the run going.
     """
     wanted = target.task(task)
     text = None if payload is None else read_payload(payload)
@@ -78,18 +79,24 @@ def _attend(target: Target, document: Document, wait: bool, following: bool) -> 
     identity, screen = document["id"], Screen(aside=wait)
     try:
         if following:
-            ended = follow(target.api, identity, None, screen.write, note)
+            ended = _revealed(target, follow(target.api, identity, None, screen.write, note))
         else:
             ended = wait_for_end(target.api, identity, note)
     except KeyboardInterrupt:
         note(
             f"\nNo longer followed; run {identity} goes on.\n"
-            f"Look again: nicectl logs -f {identity}\nStop it:    nicectl cancel {identity}"
+            f"Look again: {called()} logs -f {identity}\nStop it:    {called()} cancel {identity}"
         )
         raise
     screen.finish_lines()
     _show_end(target, ended)
     sys.exit(fate(ended["state"]))
+
+
+def _revealed(target: Target, ended: Document) -> Document:
+    """With the result as it is, which we asked for; what a stream tells is masked for everybody."""
+    masked = ended["result"] is not None and "***" in exact.dumps(ended["result"])
+    return wait_for_end(target.api, ended["id"], note) if masked else ended
 
 
 def _show_end(target: Target, ended: Document) -> None:

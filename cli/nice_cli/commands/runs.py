@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nice_cli.api import Document
-from nice_cli.options import Target, targeted, targeted_everywhere
+from nice_cli.options import Target, everywhere, targeted, targeted_everywhere
 from nice_cli.output import Column, Form, note, show_document, show_list
 from nice_cli.times import NONE, age, span
 
@@ -34,11 +34,13 @@ COLUMNS = (
 @click.argument("task", required=False)
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these; repeatable.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@everywhere
 @targeted
-def runs(target: Target, task: str | None, states: tuple[str, ...], limit: int) -> None:
+def runs(target: Target, task: str | None, states: tuple[str, ...], limit: int, all_namespaces: bool) -> None:
     """List runs, newest first: of TASK, or of all tasks."""
     wanted = target.task(task) if task else None
-    namespace = wanted.namespace if wanted else target.namespace
+    said = None if all_namespaces else target.namespace
+    namespace = wanted.namespace if wanted else said
     page = target.api.runs(namespace, wanted.name if wanted else None, states, limit)
     show_list(page["runs"], COLUMNS, lambda run: run["id"], target.form)
     if target.form in (Form.TABLE, Form.WIDE):

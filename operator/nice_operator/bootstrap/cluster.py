@@ -174,6 +174,7 @@ def _web_options(settings: ClusterSettings) -> WebOptions:
         base_path=settings.behind.base_path,
         view_only=settings.view_only,
         proxy=settings.behind.proxy,
+        client_rate=settings.client_rate,
     )
 
 

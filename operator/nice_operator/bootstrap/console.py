@@ -7,6 +7,8 @@ import sys
 import unicodedata
 from datetime import datetime
 
+from nice_operator.web.audit import LOGGER as AUDIT_LOG
+
 
 class ConsoleFormatter(logging.Formatter):
     """``18:32:01 warning  text``. Text from outside cannot forge a line or move the cursor."""
@@ -29,12 +31,15 @@ def _visible_character(character: str) -> str:
 
 
 def set_up_logging(level: str) -> None:
-    """Log to stderr from ``level`` up; libraries speak from warnings up only."""
+    """Log to stderr from ``level`` up; libraries speak from warnings up only, and the audit log (a line for
+    each click) at ``debug``."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(ConsoleFormatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for ours in ("nice_operator", "nice_protocol"):
         logging.getLogger(ours).setLevel(level.upper())
+    quiet = level.upper() != "DEBUG"
+    logging.getLogger(AUDIT_LOG).setLevel(logging.WARNING if quiet else logging.INFO)
 
 
 def say(text: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from nice_operator.bootstrap import sockets
 from nice_operator.bootstrap.clock import SystemClock
@@ -29,37 +31,61 @@ from nice_operator.web.options import LOOPBACK_HOSTS, WebOptions
 from nice_operator.web.tokens import Tokens
 from nice_operator.web.worker_link import make_link_app
 
+if TYPE_CHECKING:
+    from nice_operator.bootstrap.dev_kube import KubeSide
+
+DEFAULT_NAMESPACE = "default"
+DISPLACED = 1
+"""The exit code of a server that ended because an operator came to its cluster."""
+
 
 async def run_dev(settings: DevSettings) -> int:
-    """Run until asked to stop; returns the exit code. Raises NiceError when it cannot start."""
+    """Run until asked to stop, or displaced; returns the exit code. Raises NiceError when it cannot start."""
     requests = StopRequests()
-    data = DataDirectory.prepare(settings.data)
     async with AsyncExitStack() as stack:
         stack.enter_context(requests.listening())
+        kube = await _kube(settings, requests, stack)
+        settings = kube.settings if kube else settings
+        data = DataDirectory.prepare(settings.data)
         tokens = None if settings.tokens is None else Tokens(settings.tokens)
         stack.callback(OperatorLock.acquire(data.operator_lock).release)
         listeners = sockets.listen_on(settings.host, settings.port)
         port = listeners[0].getsockname()[1]
-        engine = await stack.enter_async_context(_engine(settings, data))
+        engine = await stack.enter_async_context(_engine(settings, data, kube))
         definitions = await stack.enter_async_context(_definitions(settings, engine))
-        app = make_app(engine, definitions, _web_options(settings), tokens=tokens)
+        options = _web_options(settings, kube.namespace if kube else DEFAULT_NAMESPACE)
+        app = make_app(engine, definitions, options, tokens=tokens)
         await stack.enter_async_context(serving(app, listeners))
         worker = await _worker(settings, data, engine, stack)
         tasks = [summary.task for summary in await engine.tasks.list()]
         greet(settings, data, port, tasks, definitions.broken())
         await requests.drain.wait()
         await part(engine, worker, requests)
-    return 0
+    return DISPLACED if kube is not None and kube.displaced.is_set() else 0
 
 
-def _web_options(settings: DevSettings) -> WebOptions:
+async def _kube(settings: DevSettings, requests: StopRequests, stack: AsyncExitStack) -> KubeSide | None:
+    """The cluster whose tasks are run; None for those of a folder, which need nothing that it needs."""
+    if settings.kube is None:
+        return None
+    from nice_operator.bootstrap.dev_kube import kube_side, looking_out, make_private
+
+    side = await stack.enter_async_context(kube_side(settings, settings.kube))
+    make_private(settings.data)
+    await stack.enter_async_context(looking_out(side, requests))
+    return side
+
+
+def _web_options(settings: DevSettings, namespace: str) -> WebOptions:
     behind = settings.behind
     return WebOptions(
+        namespace=namespace,
         hosts=LOOPBACK_HOSTS | behind.hosts | _own_name(settings.host),
         base_path=behind.base_path,
         view_only=settings.view_only,
         sync=settings.sync and not settings.view_only,
         proxy=behind.proxy,
+        client_rate=settings.client_rate,
     )
 
 
@@ -70,7 +96,7 @@ def _own_name(host: str) -> frozenset[str]:
 
 
 @asynccontextmanager
-async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[Engine]:
+async def _engine(settings: DevSettings, data: DataDirectory, kube: KubeSide | None) -> AsyncIterator[Engine]:
     """Store and engine. The lock on a file is the lease, so no worker stops runs for missed heartbeats, and
     each serves every pool."""
     store = await SqlStore.open(data.database, read_spec=spec_from_manifest)
@@ -92,6 +118,8 @@ async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[E
         ),
         leadership=LocalLeadership(),
     )
+    if kube is not None:
+        kube.join(engine, datetime.now(UTC))
     try:
         await engine.start()
         yield engine
@@ -105,7 +133,7 @@ async def _engine(settings: DevSettings, data: DataDirectory) -> AsyncIterator[E
 @asynccontextmanager
 async def _definitions(settings: DevSettings, engine: Engine) -> AsyncIterator[Definitions]:
     """The watched folder, read once before this yields; nothing where the folder is not to be read."""
-    if not settings.sync or settings.view_only:
+    if not settings.sync or settings.view_only or settings.kube:
         yield NoDefinitions()
         return
     source = FolderSource(settings.folder, engine.tasks)

@@ -53,12 +53,22 @@ def _behind(behind: Behind) -> dict[str, str]:
 
 def _tasks(settings: DevSettings, tasks: Sequence[Task]) -> str:
     if not tasks and not settings.sync:
-        return f"none stored; start without --no-sync to read {settings.folder}"
+        return f"none stored; start without --no-sync to read {_source(settings)}"
+    if settings.kube and settings.sync:
+        return f"those of {_source(settings)}; {len(tasks)} known from the last time"
     if not tasks:
         return f"none yet in {settings.folder}; put a NiceTask there and it is live within a second"
     names = [task.name for task in tasks[:NAMES_SHOWN]]
     more = f" and {len(tasks) - NAMES_SHOWN} more" if len(tasks) > NAMES_SHOWN else ""
-    return f"{len(tasks)} from {settings.folder}: {', '.join(names)}{more}"
+    return f"{len(tasks)} from {_source(settings)}: {', '.join(names)}{more}"
+
+
+def _source(settings: DevSettings) -> str:
+    """Where tasks come from."""
+    if settings.kube is None:
+        return str(settings.folder)
+    namespaces = ", ".join(settings.kube.namespaces)
+    return f"context {settings.kube.context}, {f'namespace {namespaces}' if namespaces else 'all namespaces'}"
 
 
 def _modes(settings: DevSettings) -> list[str]:
@@ -69,7 +79,9 @@ def _modes(settings: DevSettings) -> list[str]:
             "put a server with TLS in front"
         )
     if not settings.sync:
-        lines.append("  --no-sync: the folder is not read; the tasks are those of the last time")
+        lines.append("  --no-sync: no definitions are read; the tasks are those of the last time")
+    if settings.kube and settings.kube.beside:
+        lines.append("  --beside-operator: an operator of the cluster may run every task, too")
     if settings.view_only:
         lines.append("  --view-only: everything can be looked at, nothing is started or stopped")
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nice_operator.cluster.pod_secrets import secret_arguments, secret_mounts
 from nice_operator.domain.pool import Pool
 from nice_operator.resources.pod_template import (
     RUNNER,
@@ -126,10 +127,12 @@ def runner(
     command += ["--scratch", RUNS_FOLDER]
     if pool.preload:
         command += ["--preload", ",".join(pool.preload)]
+    command += secret_arguments(given, spec)
     own_mounts = [
         {"name": "nice-code", "mountPath": CODE_FOLDER, "readOnly": True},
         {"name": "nice-socket", "mountPath": SOCKET_FOLDER},
         {"name": "nice-runs", "mountPath": RUNS_FOLDER},
+        *secret_mounts(given),
     ]
     if not any(str(mount.get("mountPath", "")).rstrip("/") == "/tmp" for mount in mounts):  # noqa: S108
         own_mounts.append({"name": "nice-tmp", "mountPath": "/tmp"})  # noqa: S108

@@ -19,6 +19,7 @@ from nice_operator.cluster.pod_parts import (
     supervisor,
     zygote,
 )
+from nice_operator.cluster.pod_secrets import secret_volumes
 from nice_operator.domain.pool import Pool
 from nice_operator.resources import API_VERSION, POOL_KIND
 from nice_operator.resources.pod_template import RUNNER, SUPERVISOR
@@ -123,7 +124,7 @@ def _pod(pool: Pool, installation: Installation, labels: Mapping[str, str]) -> J
                 *(secured(each) for each in spec.get("initContainers") or ()),
             ],
             "containers": containers,
-            "volumes": [*(spec.get("volumes") or ()), *own_volumes()],
+            "volumes": [*(spec.get("volumes") or ()), *own_volumes(), *secret_volumes(_runner_of(spec))],
         },
     }
 
@@ -136,7 +137,7 @@ def grace_of(pool: Pool) -> int:
 
 def _containers(pool: Pool, installation: Installation, spec: Mapping[str, Any]) -> list[Json]:
     given = list(spec.get("containers") or ())
-    ours = next((each for each in given if each["name"] == RUNNER), {"name": RUNNER})
+    ours = _runner_of(spec)
     others = [secured(each) for each in given if each is not ours]
     first = supervisor(
         pool, installation.image, installation.pull_policy, installation.operator_url, grace_of(pool)
@@ -145,6 +146,11 @@ def _containers(pool: Pool, installation: Installation, spec: Mapping[str, Any])
     first["resources"] = dict(installation.resources)
     second = runner(pool, ours, spec, installation.image, installation.pull_policy)
     return [first, second, *others]
+
+
+def _runner_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The user's container for the runs, if the template has one."""
+    return next((each for each in spec.get("containers") or () if each["name"] == RUNNER), {"name": RUNNER})
 
 
 def _pod_security(spec: Mapping[str, Any]) -> Json:

@@ -106,9 +106,9 @@ def _succeeded(active: int, runs: Sequence[Run], ended: Run | None) -> Condition
         return _by_run("Succeeded", ended)
     if active:
         return Condition("Succeeded", "Unknown", "Running", "its run has not ended yet")
-    missed = next((run for run in runs if run.state is RunState.MISSED), None)
-    if missed is not None:
-        return _by_run("Succeeded", missed)
+    passed = next((run for run in runs if run.state in (RunState.MISSED, RunState.SKIPPED)), None)
+    if passed is not None:
+        return _by_run("Succeeded", passed)
     return Condition("Succeeded", "Unknown", "Pending", "its moment has not come")
 
 

@@ -12,6 +12,8 @@ from nice_operator.domain.errors import Problem
 from nice_operator.domain.json_schema import check_schema, path_of, shown, validator_of
 from nice_operator.domain.run import JsonObject, JsonValue
 from nice_operator.domain.strict_json import MAX_BYTES, canonical_json, dump_json, parse_json
+from nice_protocol.secrecy.names import looks_secret
+from nice_protocol.secrecy.shapes import MASK
 
 __all__ = ["MAX_BYTES", "canonical_json", "check_schema", "dump_json", "parse_json", "validate_payload"]
 
@@ -51,9 +53,9 @@ def _problems(error: ValidationError, field: str) -> Iterator[Problem]:
                 )
         case "type":
             words = " or ".join([given] if isinstance(given, str) else given)
-            yield Problem(place, f"must be of type {words}, found {shown(error.instance)}")
+            yield Problem(place, f"must be of type {words}, found {_found(error)}")
         case "enum":
-            yield Problem(place, f"must be one of {shown(given)}, found {shown(error.instance)}")
+            yield Problem(place, f"must be one of {shown(given)}, found {_found(error)}")
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
             words = {
                 "minimum": "at least",
@@ -61,11 +63,22 @@ def _problems(error: ValidationError, field: str) -> Iterator[Problem]:
                 "exclusiveMinimum": "more than",
                 "exclusiveMaximum": "less than",
             }[error.validator]
-            yield Problem(place, f"must be {words} {given}, found {shown(error.instance)}")
+            yield Problem(place, f"must be {words} {given}, found {_found(error)}")
         case "maxLength" | "minLength" | "maxItems" | "minItems":
             unit = "characters" if error.validator.endswith("Length") else "items"
             words = "at most" if error.validator.startswith("max") else "at least"
             counted: Any = error.instance
             yield Problem(place, f"must have {words} {given} {unit}, found {len(counted)}")
+        case _ if _is_secret(error):
+            yield Problem(place, f"does not match {error.validator} of the schema; correct it")
         case _:
             yield Problem(place, error.message if len(error.message) <= 300 else f"{error.message[:299]}…")
+
+
+def _found(error: ValidationError) -> str:
+    """The value, unless it looks secret: refusals of a schedule's payload end up in logs and Events."""
+    return MASK if _is_secret(error) else shown(error.instance)
+
+
+def _is_secret(error: ValidationError) -> bool:
+    return any(isinstance(part, str) and looks_secret(part) for part in error.absolute_path)

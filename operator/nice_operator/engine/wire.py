@@ -21,6 +21,7 @@ from nice_operator.domain.task import (
 )
 from nice_operator.ports import Claimed, HeldRun, LogChunk, OpenSession
 from nice_protocol.messages import Assign, Finish, Hello, Host, LogLines, RunRef
+from nice_protocol.secrecy.shapes import without_shapes
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_MICROSECOND = 253_402_300_799_999_999
@@ -71,7 +72,7 @@ def outcome(finish: Finish) -> Outcome:
         id=OutcomeId(UUID(finish.outcome)),
         state=RunState(finish.state),
         reason=finish.reason,
-        message=finish.message,
+        message=without_shapes(finish.message) if finish.message else "",
         result=finish.result if finish.state == RunState.SUCCEEDED else None,
         exit_code=finish.exit_code,
         signal=finish.signal,

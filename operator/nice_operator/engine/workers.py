@@ -17,7 +17,7 @@ from nice_operator.engine.refusals import TaskVersion
 from nice_operator.engine.reports import Reports
 from nice_operator.engine.resume import Comparison, compare, forgotten_outcome
 from nice_operator.engine.settings import EngineSettings
-from nice_operator.ports import Clock, Store, Wakeups, WorkerIdentity
+from nice_operator.ports import Clock, OpenSession, Store, Wakeups, WorkerIdentity
 from nice_protocol.errors import Code, ProtocolError
 from nice_protocol.messages import Hello, Welcome
 from nice_protocol.session import OperatorSession
@@ -60,7 +60,7 @@ class WorkerInfo:
 
 
 class WorkerHub:
-    """Connections by session. One connection per session, one session per worker name: the newest wins."""
+    """Connections by session. One per session, one session per worker of a pool: the newest wins."""
 
     def __init__(
         self, store: Store, reports: Reports, wakeups: Wakeups, clock: Clock, settings: EngineSettings
@@ -100,7 +100,7 @@ class WorkerHub:
             await self._store.open_session(worker)
         except Conflict as fenced:
             raise ProtocolError(Code.FENCED, str(fenced), hello.type) from None
-        self._fence(worker.id, worker.worker)
+        self._fence(worker)
         found = compare(hello, worker.id, await self._store.held(worker.id))
         now = await self._store.now()
         connection = WorkerConnection(
@@ -143,10 +143,14 @@ class WorkerHub:
             await self._reports.finish(holding.held, holding, forgotten_outcome(connection.worker.worker))
             connection.lose([holding.held])
 
-    def _fence(self, session: SessionId, worker: str) -> None:
+    def _fence(self, worker: OpenSession) -> None:
+        """In step with the store: a worker is a name in a pool."""
         for other in list(self._connections.values()):
-            if other.worker.id == session or other.worker.worker == worker:
-                other.refuse(Code.FENCED, f"worker {worker} has connected anew; this one ends", "hello")
+            same = (other.worker.worker, other.worker.pool) == (worker.worker, worker.pool)
+            if other.worker.id == worker.id or same:
+                other.refuse(
+                    Code.FENCED, f"worker {worker.worker} has connected anew; this one ends", "hello"
+                )
                 other.end(POLICY_VIOLATION, Code.FENCED)
                 del self._connections[other.worker.id]
 

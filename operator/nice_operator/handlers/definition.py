@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from nice_operator.domain.errors import Problem
@@ -18,8 +19,15 @@ _log = logging.getLogger(__name__)
 POOL_FIELD = "spec.workerPool"
 
 
-def definition_of(seen: Seen) -> TaskDefinition:
-    """What the object declares."""
+def definition_of(seen: Seen, born: datetime | None = None) -> TaskDefinition:
+    """What the object declares. To data that were ``born`` later than the object it is as old as they are:
+    what was due or asked for before them is not theirs to run."""
+    definition = _read(seen)
+    made = definition.created_at
+    return replace(definition, created_at=born) if born and made and made < born else definition
+
+
+def _read(seen: Seen) -> TaskDefinition:
     shown = seen.shown
     try:
         reading = examine(seen.document, uid=shown.uid, generation=shown.generation, origin=KUBERNETES)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from nice_operator.handlers.needs import PoolEvents, Pools, Tasks
@@ -39,7 +40,8 @@ class WatchHealth:
 
 
 class KubernetesDuty:
-    """A ``ports.Duty``. All that it knows is of one term: the next one begins with a full listing."""
+    """A ``ports.Duty``. All that it knows is of one term: the next one begins with a full listing. ``born``:
+    when the data began that it records into, where objects may be older (see ``definition_of``)."""
 
     name = "kubernetes"
 
@@ -52,6 +54,7 @@ class KubernetesDuty:
         *,
         pools: Pools | None = None,
         pool_events: PoolEvents | None = None,
+        born: datetime | None = None,
         sweep_every: float = EVERY,
         sweep_settle: float = SETTLE,
     ) -> None:
@@ -61,6 +64,7 @@ class KubernetesDuty:
         self._statuses = statuses
         self._pools = pools
         self._pool_events = pool_events
+        self._born = born
         self._sweep_every = sweep_every
         self._sweep_settle = sweep_settle
         self._queue: KeyedQueue[Sight] | None = None
@@ -78,7 +82,7 @@ class KubernetesDuty:
         self._statuses.begin()
         queue = self._queue = KeyedQueue[Sight](random.random)
         admits = self._pools.admits if self._pools else _everybody
-        reconciler = Reconciler(queue, self._tasks, self._objects, self._statuses, admits)
+        reconciler = Reconciler(queue, self._tasks, self._objects, self._statuses, admits, self._born)
         watch = Watch(self._watch, self._hears(reconciler))
         sweep = Sweep(
             self._tasks,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from nice_operator.domain.errors import InvalidInput, NiceError
@@ -43,12 +44,14 @@ class Reconciler:
         objects: TaskObjects,
         statuses: TaskStatuses,
         admits: Admits,
+        born: datetime | None = None,
     ) -> None:
         self._queue = queue
         self._tasks = tasks
         self._objects = objects
         self._statuses = statuses
         self._admits = admits
+        self._born = born
         self.memory = Memory()
 
     def hear(self, sight: Seen | Gone) -> None:
@@ -126,7 +129,7 @@ class Reconciler:
         self._retry_clashing(gone.namespace)
 
     async def _record(self, seen: Mapping[str, Seen], left: dict[str, Sight]) -> None:
-        wanted = await _definitions(seen)
+        wanted = await _definitions(seen, self._born)
         refused = {key: self._refusal(definition) for key, definition in wanted.items()}
         answers = await self._put({key: without_pool(wanted[key], refused[key]) for key in wanted})
         clashes = {
@@ -170,12 +173,12 @@ class Reconciler:
         self._queue.done(key)
 
 
-async def _definitions(seen: Mapping[str, Seen]) -> dict[str, TaskDefinition]:
+async def _definitions(seen: Mapping[str, Seen], born: datetime | None) -> dict[str, TaskDefinition]:
     found: dict[str, TaskDefinition] = {}
     for number, (key, sight) in enumerate(seen.items()):
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
-        found[key] = definition_of(sight)
+        found[key] = definition_of(sight, born)
     return found
 
 

@@ -37,6 +37,11 @@ class LocalWakeups:
         self._topics: dict[str, set[LocalSubscription]] = {}
 
     @property
+    def hears_others(self) -> bool | None:
+        """Nobody else is heard."""
+        return None
+
+    @property
     def topics(self) -> frozenset[str]:
         """What somebody listens to."""
         return frozenset(self._topics)

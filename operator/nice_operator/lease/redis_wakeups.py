@@ -63,6 +63,11 @@ class RedisWakeups:
         return self._local.subscribe(*topics)
 
     @property
+    def hears_others(self) -> bool | None:
+        """Whether Redis answers, so that nobody has to poll."""
+        return self.hearing.is_set()
+
+    @property
     def backlog(self) -> int:
         """How many topics wait to go out."""
         return len(self._waiting)

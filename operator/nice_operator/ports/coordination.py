@@ -32,6 +32,11 @@ class Wakeups(Protocol):
     (nobody leads now), ``stops`` (workers are to be told something).
     """
 
+    @property
+    def hears_others(self) -> bool | None:
+        """Whether other replicas can be heard now; None: there is nothing to hear them by."""
+        ...
+
     def publish(self, *topics: str) -> None: ...
 
     def subscribe(self, *topics: str) -> AbstractAsyncContextManager[Subscription]: ...

@@ -21,7 +21,7 @@ TOKEN_AUDIENCE = "nicecommander.dev/worker"  # noqa: S105 - whom a token is for,
 SUPERVISOR_USER = 65532
 RESERVED_PREFIX = "nice-"
 """Volumes of the operator's own are called so."""
-RESERVED_PATHS = ("/run/nice", "/nice", "/nice-runs", "/var/run/secrets/nicecommander.dev")
+RESERVED_PATHS = ("/run/nice", "/nice", "/nice-runs", "/nice-secrets", "/var/run/secrets/nicecommander.dev")
 
 _SHARED_WITH_HOST = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
 _KEPT_BY_OPERATOR = (

@@ -3,6 +3,7 @@ every mistake at once."""
 
 from nice_operator.settings.cluster import ClusterSettings, WorkerSettings
 from nice_operator.settings.dev import DevSettings
+from nice_operator.settings.kube import KubeSource
 from nice_operator.settings.read import FillSettings, LintSettings, Settings, read_settings
 from nice_operator.settings.words import is_loopback
 
@@ -10,6 +11,7 @@ __all__ = [
     "ClusterSettings",
     "DevSettings",
     "FillSettings",
+    "KubeSource",
     "LintSettings",
     "Settings",
     "WorkerSettings",

@@ -10,9 +10,11 @@ from pathlib import Path
 from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.settings.words import (
     DEFAULT_PORT,
+    DEFAULT_RATE,
     is_address,
     read_level,
     read_port,
+    read_rate,
     read_switch,
     read_timeout,
 )
@@ -35,7 +37,8 @@ class ClusterSettings:
     """``namespace`` is the release's own, which the root paths serve; ``watched`` are the namespaces whose
     tasks are run (empty: all), ``with_pools`` those where pools become Deployments. ``database``, ``redis``
     (None: there is none) and ``tokens`` are directories with one file per value. ``default_pool`` is a file
-    with the pool that the release brings (None: it brings none), from the ConfigMap of that name."""
+    with the pool that the release brings (None: it brings none), from the ConfigMap of that name.
+    ``client_rate``: requests a second of one client (0: any number)."""
 
     namespace: str
     pod: str
@@ -54,6 +57,7 @@ class ClusterSettings:
     undeclared_tasks: bool
     undeclared_timeout: timedelta
     behind: Behind = field(default_factory=Behind)
+    client_rate: float = DEFAULT_RATE
 
 
 def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
@@ -84,6 +88,7 @@ def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
             read.problems,
         ),
         behind=read.behind(),
+        client_rate=read_rate(read.text("NICE_CLIENT_RATE", str(DEFAULT_RATE)), read.problems),
     )
     if read.problems:
         raise InvalidInput("the settings cannot be used", tuple(read.problems))

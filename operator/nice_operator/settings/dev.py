@@ -10,12 +10,15 @@ from pathlib import Path
 
 from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.domain.task import UnhandledErrors
+from nice_operator.settings.kube import KubeSource, add_kube, read_kube
 from nice_operator.settings.words import (
     DEFAULT_PORT,
+    DEFAULT_RATE,
     is_address,
     is_loopback,
     read_level,
     read_port,
+    read_rate,
     read_switch,
     read_timeout,
 )
@@ -28,12 +31,14 @@ USER_HEADER, EMAIL_HEADER = "X-Forwarded-User", "X-Forwarded-Email"
 
 @dataclass(frozen=True, slots=True)
 class DevSettings:
-    """The dev mode: tasks from ``folder``, everything that lasts in ``data``.
+    """The dev mode: tasks from ``folder``, everything that lasts in ``data``. With ``kube`` they come from a
+    cluster, and ``folder`` is where their runs find modules and programs.
 
     ``sync`` False works on what the database holds and changes no definitions. ``view_only`` shows
     everything, starts and stops nothing. ``log_to_stdout`` copies log lines there. ``unhandled_errors`` is
     for tasks that choose none (None: the worker decides). ``behind`` is what stands before us.
     ``tokens`` is the directory with the tokens of clients (None: nobody is asked, on loopback alone).
+    ``client_rate``: requests a second of one client, where clients have tokens (0: any number).
     ``undeclared_tasks``: whether a name that no file declares becomes a
     task when a worker registers it or somebody schedules it; ``undeclared_timeout`` is then its timeout.
     """
@@ -51,6 +56,8 @@ class DevSettings:
     undeclared_tasks: bool = True
     undeclared_timeout: timedelta = timedelta(hours=24)
     tokens: Path | None = None
+    kube: KubeSource | None = None
+    client_rate: float = DEFAULT_RATE
 
 
 def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSettings:
@@ -64,7 +71,9 @@ def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSe
     undeclared = read_switch("NICE_UNDECLARED_TASKS", switch, problems)
     duration = environment.get("NICE_UNDECLARED_TIMEOUT_AFTER", "24 hours")
     timeout = read_timeout("NICE_UNDECLARED_TIMEOUT_AFTER", duration, problems)
-    folder = _read_folder(found.folder, problems)
+    kube = read_kube(found, problems)
+    folder = _read_folder(found.folder, kube is not None, problems)
+    rate = read_rate(environment.get("NICE_CLIENT_RATE") or str(DEFAULT_RATE), problems)
     behind = read_behind(
         found.base_path,
         found.public_host,
@@ -88,6 +97,8 @@ def read_dev(found: argparse.Namespace, environment: Mapping[str, str]) -> DevSe
         undeclared_tasks=undeclared,
         undeclared_timeout=timeout,
         tokens=tokens,
+        kube=kube,
+        client_rate=rate,
     )
 
 
@@ -114,7 +125,11 @@ def _read_host(host: str, authenticated: bool, problems: list[Problem]) -> str:
     return host
 
 
-def _read_folder(folder: Path, problems: list[Problem]) -> Path:
+def _read_folder(folder: Path | None, kube: bool, problems: list[Problem]) -> Path:
+    if folder is None:
+        if not kube:
+            problems.append(Problem("DIR", "is missing; name the folder of your NiceTasks, or say --kube"))
+        return Path.cwd()
     if not folder.is_dir():
         problems.append(Problem("DIR", f"{folder} is not a directory; name the folder of your NiceTasks"))
     return folder
@@ -122,7 +137,14 @@ def _read_folder(folder: Path, problems: list[Problem]) -> Path:
 
 def add_dev(dev: argparse.ArgumentParser) -> None:
     """Its command line."""
-    dev.add_argument("folder", type=Path, metavar="DIR", help="the folder with NiceTask manifests")
+    dev.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        metavar="DIR",
+        help="the folder with NiceTask manifests; with --kube: where runs find modules and programs",
+    )
+    add_kube(dev.add_argument_group("tasks of a cluster"))
     dev.add_argument("--data", type=Path, metavar="DIR", help=f"where data lie (default ./{DEFAULT_DATA})")
     dev.add_argument("--host", help=f"address to listen on (default {DEFAULT_HOST}, or $HOST)")
     dev.add_argument("--port", help=f"port to listen on (default {DEFAULT_PORT}, or $PORT; 0: any free one)")

@@ -10,6 +10,7 @@ from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.domain.timeout import parse_duration
 
 DEFAULT_PORT = 9999
+DEFAULT_RATE = 2000
 SWITCH = {"on": True, "off": False}
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -35,6 +36,15 @@ def read_port(name: str, text: str, problems: list[Problem]) -> int:
         return int(text)
     problems.append(Problem(name, f"is {text!r}; expected a number from 1 to 65535, or 0 for any free port"))
     return 0
+
+
+def read_rate(text: str, problems: list[Problem]) -> float:
+    """NICE_CLIENT_RATE."""
+    if text.isascii() and text.isdigit() and int(text) <= 1_000_000:
+        return float(text)
+    expected = "expected requests a second of one client, from 1 to 1000000, or 0 for any number"
+    problems.append(Problem("NICE_CLIENT_RATE", f"is {text!r}; {expected}"))
+    return 0.0
 
 
 def read_timeout(name: str, text: str, problems: list[Problem]) -> timedelta:

@@ -1,4 +1,4 @@
-"""Worker sessions: one worker has at most one that counts."""
+"""Worker sessions: one worker, which is a name in a pool, has at most one that counts."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def _facts(tx: Tx, session: OpenSession) -> dict[str, object]:
 
 
 def _fence_others(tx: Tx, session: OpenSession) -> None:
-    others = (_table.c.worker == session.worker, _table.c.id != session.id, _table.c.fenced_by.is_(None))
+    """Those of the same name in the same pool: pods of two namespaces may be called alike."""
+    same = (_table.c.worker == session.worker, _table.c.pool == session.pool)
+    others = (*same, _table.c.id != session.id, _table.c.fenced_by.is_(None))
     tx.write(
         sa.update(_table)
         .where(*others)

@@ -9,6 +9,7 @@ from nice_operator.ports import WorkerGate
 from nice_operator.web import workman
 from nice_operator.web.answers import json_response
 from nice_operator.web.api import logs, openapi, runs, system, tasks
+from nice_operator.web.audit import AUDIT, Audit, record
 from nice_operator.web.auth import DOORKEEPER, Doorkeeper, authenticate
 from nice_operator.web.definitions import Definitions, NoDefinitions
 from nice_operator.web.headers import add_headers
@@ -25,6 +26,9 @@ from nice_operator.web.worker_link import WORKER_LINK, hang_up
 
 __all__ = ["RUNNER_OPTIONS", "all_routes", "make_app"]
 
+MIDDLEWARES = (identify, record, translate_errors, guard, authenticate)
+"""From the outside in."""
+
 
 def make_app(
     engine: Engine,
@@ -38,15 +42,15 @@ def make_app(
     may call (None: everybody who reaches us; of an empty directory: nobody). ``gate`` opens the worker link
     to those whom it admits (None: there is no worker link here)."""
     options = options or WebOptions()
-    app = web.Application(
-        middlewares=[identify, translate_errors, guard, authenticate], client_max_size=options.max_body
-    )
+    app = web.Application(middlewares=MIDDLEWARES, client_max_size=options.max_body)
     app[ENGINE] = engine
     app[DEFINITIONS] = definitions or NoDefinitions()
     app[OPTIONS] = options
     app[TEMPLATES] = make_environment(options)
     app[STREAMS] = OpenStreams()
-    app[DOORKEEPER] = Doorkeeper(tokens, gate)
+    app[DOORKEEPER] = Doorkeeper(tokens, gate, options.client_rate)
+    app[AUDIT] = Audit()
+    app.on_cleanup.append(app[AUDIT].close)
     app.cleanup_ctx.append(app[DOORKEEPER].attend)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(app[STREAMS].close)

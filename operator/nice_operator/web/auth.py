@@ -12,6 +12,7 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from time import monotonic
 
 from aiohttp import WSCloseCode, hdrs, web
 
@@ -20,6 +21,7 @@ from nice_operator.ports import Clock, WorkerGate, WorkerIdentity
 from nice_operator.web.identity import person_of, proxied_person
 from nice_operator.web.keys import CLIENT, ENGINE, VIEWER, VISIT, WORKER
 from nice_operator.web.routing import Access, Handler, access_of
+from nice_operator.web.shares import Shares
 from nice_operator.web.tokens import Tokens
 from nice_operator.web.visits import Visits
 
@@ -33,9 +35,12 @@ _REFUSED = f"the token that was sent is not one of ours, or was revoked; {_HOW}"
 
 class Doorkeeper:
     """Looks at tokens. ``tokens`` None: no client is asked. ``gate`` knows workers of pools; None: there is
-    no door for them."""
+    no door for them. ``rate``: see ``Shares``."""
 
-    def __init__(self, tokens: Tokens | None = None, gate: WorkerGate | None = None) -> None:
+    def __init__(
+        self, tokens: Tokens | None = None, gate: WorkerGate | None = None, rate: float = 0.0
+    ) -> None:
+        self._shares = Shares(rate, monotonic)
         self._tokens = tokens
         self._gate = gate
         self.visits = Visits()
@@ -71,14 +76,16 @@ class Doorkeeper:
         self, request: web.Request, handler: Handler, tokens: Tokens
     ) -> web.StreamResponse:
         """The word of a trusted proxy about its user stands for a token."""
-        if proxied_person(request).shown:
-            request[VIEWER] = person_of(request).shown
+        if person := proxied_person(request).shown:
+            request[VIEWER] = person
+            self._shares.spend(f"user {person}", _size(request))
             return await handler(request)
         client = tokens.client(_token(request))
         if client is None:
             raise Unauthenticated(_REFUSED)
         request[CLIENT] = client
         request[VIEWER] = client.name
+        self._shares.spend(f"client {client.name}", _size(request))
         with self.visits.visit(client, request.transport) as visit:
             request[VISIT] = visit
             return await handler(request)
@@ -97,6 +104,11 @@ DOORKEEPER = web.AppKey("doorkeeper", Doorkeeper)
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The doorkeeper's middleware."""
     return await request.app[DOORKEEPER].serve(request, handler)
+
+
+def _size(request: web.Request) -> int | None:
+    """Bytes of the body, as it says; None when it does not."""
+    return request.content_length if request.can_read_body else 0
 
 
 def _token(request: web.Request) -> str:

@@ -1,4 +1,5 @@
-"""Domain values as documents of ``/api/v1``: camelCase, times in RFC 3339 UTC, payloads digit for digit."""
+"""Domain values as documents of ``/api/v1``: camelCase, times in RFC 3339 UTC, payloads digit for digit but
+for what looks secret in them."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from nice_operator.engine.loops import Health
 from nice_operator.engine.workers import WorkerInfo
 from nice_operator.ports import Lead, LogChunk
 from nice_operator.web.schedules import in_words
+from nice_protocol.secrecy.members import masked_json
 
 
 def stamp(at: datetime | None) -> str | None:
@@ -29,8 +31,12 @@ def _raw(text: str | None) -> Any:
     return None if text is None else orjson.Fragment(text)
 
 
-def run_document(run: Run) -> dict[str, Any]:
-    """Everything about a run but its attempts."""
+def _shown(text: str | None) -> Any:
+    return None if text is None else orjson.Fragment(masked_json(text))
+
+
+def run_document(run: Run, *, reveal: bool = False) -> dict[str, Any]:
+    """Everything about a run but its attempts. ``reveal``: the result as it is."""
     duration = run.duration
     return {
         "id": str(run.id),
@@ -63,12 +69,12 @@ def run_document(run: Run) -> dict[str, Any]:
         "exitCode": run.exit_code,
         "signal": run.signal,
         "usage": _usage(run.usage),
-        "log": _log(run.log),
+        "log": log_document(run.log),
         "blockedBy": None if run.blocked_by is None else str(run.blocked_by),
         "rerunOf": None if run.rerun_of is None else str(run.rerun_of),
         "missed": _missed(run.missed),
-        "payload": _raw(run.payload),
-        "result": _raw(run.result),
+        "payload": _shown(run.payload),
+        "result": _raw(run.result) if reveal else _shown(run.result),
     }
 
 
@@ -88,7 +94,7 @@ def attempt_document(attempt: Attempt) -> dict[str, Any]:
         "stoppedBy": attempt.stopped_by,
         "host": _host(attempt.host),
         "usage": _usage(attempt.usage),
-        "log": _log(attempt.log),
+        "log": log_document(attempt.log),
         "stale": attempt.stale,
     }
 
@@ -124,7 +130,7 @@ def _spec(spec: TaskSpec) -> dict[str, Any]:
         "concurrencyPolicy": spec.concurrency.policy.value,
         "maxConcurrency": spec.concurrency.limit,
         "queue": spec.queue,
-        "payload": _raw(spec.payload),
+        "payload": _shown(spec.payload),
     }
 
 
@@ -203,7 +209,8 @@ def _usage(usage: Usage) -> dict[str, Any]:
     return {"cpuSeconds": usage.cpu_seconds, "peakMemory": usage.peak_memory}
 
 
-def _log(log: LogSummary | None) -> dict[str, Any] | None:
+def log_document(log: LogSummary | None) -> dict[str, Any] | None:
+    """How long a log is and what it lacks; None while that is not known."""
     if log is None:
         return None
     return {"lines": log.lines, "complete": log.complete, "gaps": [list(gap) for gap in log.gaps]}

@@ -11,6 +11,7 @@ from nice_operator.domain.ids import RunId
 from nice_operator.engine.service import Engine
 from nice_operator.ports import LogChunk
 from nice_operator.web.documents import chunk_document, run_document
+from nice_operator.web.masking import shown_aside
 from nice_operator.web.sse import Event
 
 
@@ -57,4 +58,5 @@ async def follow_events(
     async for number, chunk in follow_attempts(engine, run_id, start, pinned=pinned):
         document = {"attempt": number, **chunk_document(chunk)}
         yield Event("log", document, str(Position(number, chunk.last)))
-    yield Event("end", run_document(await engine.runs.get(run_id)))
+    run = await engine.runs.get(run_id)
+    yield Event("end", await shown_aside((run,), lambda: run_document(run)))

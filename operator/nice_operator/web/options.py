@@ -20,6 +20,7 @@ class WebOptions:
     at the end), or "". ``view_only`` shows everything, starts and stops nothing. ``sync`` False: no
     definitions are read, and the pages say so. ``proxy``: who may tell us the user's name.
     ``body_within`` is how many seconds a body may take: the default is 1 MiB at 18 KiB/s.
+    ``client_rate``: requests a second of one client, where clients are asked who they are (0: any number).
     ``unknown_name_wait`` is how long ``POST /task/{name}`` waits for a name that nobody knows to be brought.
     """
 
@@ -32,3 +33,4 @@ class WebOptions:
     unknown_name_wait: timedelta = timedelta(seconds=10)
     max_body: int = 1024 * 1024
     body_within: float = 60.0
+    client_rate: float = 2000.0

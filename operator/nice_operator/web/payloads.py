@@ -10,6 +10,7 @@ from nice_operator.domain.errors import InvalidInput, Problem
 from nice_operator.domain.json_members import Member, object_members
 from nice_operator.domain.strict_json import parse_json
 from nice_operator.web.aside import read_aside
+from nice_operator.web.masking import unmasked
 from nice_operator.web.requests import MAX_DEPTH, body_text, require_json
 
 
@@ -36,12 +37,12 @@ def _members(text: str) -> Mapping[str, Member]:
     return object_members(text, max_depth=MAX_DEPTH + 1)
 
 
-async def payload_of_text(text: str) -> str | None:
-    """What was typed as payload, checked; None (the default payload) when nothing was."""
+async def payload_of_text(text: str, original: str) -> str | None:
+    """What was typed as payload, checked, over what was shown of ``original``; None (the default payload)
+    when nothing was."""
     if not text.strip():
         return None
-    await read_aside(_check, text)
-    return text.strip()
+    return await read_aside(lambda typed: _typed(typed, original), text.strip())
 
 
 async def payload_of_job(request: web.Request) -> str | None:
@@ -53,5 +54,6 @@ async def payload_of_job(request: web.Request) -> str | None:
     return text
 
 
-def _check(text: str) -> None:
+def _typed(text: str, original: str) -> str:
     parse_json(text, max_depth=MAX_DEPTH)
+    return unmasked(text, original)

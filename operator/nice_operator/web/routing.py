@@ -46,7 +46,8 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address: method, path, who may, and what happens."""
+    """One address: method, path, who may, and what happens. ``action`` is what the audit log calls it; what
+    may change something has one."""
 
     method: str
     path: str
@@ -54,6 +55,7 @@ class Route:
     access: Access
     operation: Operation | None = None
     streams: bool = False
+    action: str = ""
 
 
 def register(app: web.Application, route: Route, base_path: str) -> None:
@@ -81,6 +83,12 @@ def access_of(request: web.Request) -> Access:
     """What the address of ``request`` needs. One that does not exist tells a stranger no more than others."""
     route: Route | None = getattr(request.match_info.handler, "route", None)
     return Access.READ if route is None else route.access
+
+
+def action_of(request: web.Request) -> str:
+    """What the audit log calls it; "look" for what changes nothing, the method for what there is not."""
+    route: Route | None = getattr(request.match_info.handler, "route", None)
+    return request.method if route is None else route.action or "look"
 
 
 def policy_of(handler: Any) -> Access:

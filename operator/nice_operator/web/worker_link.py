@@ -173,4 +173,4 @@ async def serve_pool_worker(request: web.Request) -> web.StreamResponse:
 
 
 _OPERATION = Operation("WebSocket: the protocol of workers of pools", {101: "The socket is open"})
-WORKER_LINK = Route("GET", PATH, serve_pool_worker, Access.WORKER, _OPERATION, streams=True)
+WORKER_LINK = Route("GET", PATH, serve_pool_worker, Access.WORKER, _OPERATION, streams=True, action="work")

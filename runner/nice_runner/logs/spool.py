@@ -32,6 +32,10 @@ class Budget:
             self._used += size
         return not self._full
 
+    def hold(self, size: int) -> None:
+        """Reserve whether there is room or not."""
+        self._used += size
+
     def give_back(self, size: int) -> None:
         self._used -= size
 

@@ -11,9 +11,11 @@ import os
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from nice_runner.process.secrets import Part, read_parts
 from nice_runner.zygote.channel import Channel
 
 logger = logging.getLogger(__name__)
@@ -21,7 +23,7 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 0.2
 """From the end of a zygote to the next one."""
 
-VERSION = 1
+VERSION = 2
 """Of what is said over its socket."""
 
 
@@ -37,13 +39,16 @@ class Zygote(ABC):
     """One zygote after another; at most one at a time.
 
     ``present``: whether there is one that forks. ``on_change`` is called when that changes, and when another
-    has taken the place of one.
+    has taken the place of one. ``on_secrets`` is given what is secret in the container of runs, before any
+    run can be forked there, and again when it has changed.
     """
 
     def __init__(self) -> None:
         self.present = False
         self.isolation = Isolation()
         self.on_change: Callable[[], None] = lambda: None
+        self.on_secrets: Callable[[Sequence[Part]], None] = lambda parts: None
+        self._changeable = False
         self._channel: Channel | None = None
         self._waiting: list[Sequence[int]] = []
         self._keeping: asyncio.Task[None] | None = None
@@ -60,6 +65,12 @@ class Zygote(ABC):
         """
         self._waiting.append(descriptors)
         self._send_waiting()
+
+    def look(self) -> None:
+        """Let it tell if a file that is secret has changed."""
+        if self._changeable and self._channel is not None:
+            with suppress(BlockingIOError):  # it is asked again soon
+                self._channel.send({"type": "look"})
 
     async def stop(self) -> None:
         """Leave it. Whoever still has a run must stop it first."""
@@ -91,11 +102,13 @@ class Zygote(ABC):
             self.on_change()
 
     def _hear(self, end: socket.socket, gone: Callable[[], None]) -> None:
-        message, _ = Channel(end).receive()
+        message, descriptors = Channel(end).receive()
+        for descriptor in descriptors:
+            self.on_secrets(read_parts(descriptor))
         if message is None:
             self._leave(end)
             gone()
-        else:
+        elif message["type"] == "hello":
             self._greeted(message)
             self._channel, self.present = Channel(end), True
             self._send_waiting()
@@ -110,6 +123,7 @@ class Zygote(ABC):
                 "(nice-runner install-zygote)",
                 *(hello.get("version"), VERSION),
             )
+        self._changeable = bool(hello.get("changeable"))
         self.isolation = Isolation(hello.get("landlock", 0), hello.get("trouble", ""))
         if not self.isolation.landlock:
             logger.warning("runs are not kept apart from each other: %s", self.isolation.trouble)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 from uuid import uuid4
@@ -11,6 +11,7 @@ from uuid import uuid4
 from nice_protocol.messages import Assign, Finish, FromWorker, Log, LogEnd, ResumedRun, RunRef, Start
 from nice_runner.host import measure_host
 from nice_runner.logs.attempt import AttemptLog
+from nice_runner.masking.mask import Mask
 from nice_runner.process.run import RunListener
 from nice_runner.supervisor.trust import LONGEST_GRACE
 from nice_runner.verdict import Cause, Ending, Verdict, judge, signal_name
@@ -195,6 +196,7 @@ class Attempt:
             return
         if not self.discarded:
             self.discarded = True
+            self.log.forget()
             self._tools.declined(self, refusal or "")
         self._tools.freed(self)
 
@@ -230,7 +232,8 @@ class Attempt:
 
     def _report(self, ending: Ending) -> None:
         self.phase = Phase.FINISHED
-        self._finish = _finish(self.assign, _verdict(self.assign, ending), ending, self.log.end())
+        verdict = _masked(_verdict(self.assign, ending), self.log.mask)
+        self._finish = _finish(self.assign, verdict, ending, self.log.end())
         self._tools.changed(self)
 
     def _say(self, text: str) -> None:
@@ -253,6 +256,13 @@ _WORDS = {
 def _verdict(assign: Assign, ending: Ending) -> Verdict:
     program = "command" in assign.execution
     return judge(ending, program=program, timeout=assign.timeout, memory_limit=assign.memory_limit)
+
+
+def _masked(verdict: Verdict, mask: Mask) -> Verdict:
+    """Without secrets in what user code has a word in."""
+    result = None if verdict.result is None else mask.result(verdict.result)
+    message, kind = (mask.text(text) if text else "" for text in (verdict.message, verdict.error_type))
+    return replace(verdict, message=message, error_type=kind, result=result)
 
 
 def _finish(assign: Assign, verdict: Verdict, ending: Ending, log: LogEnd) -> Finish:

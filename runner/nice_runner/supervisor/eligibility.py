@@ -49,12 +49,19 @@ class _Question:
 
 class Eligibility:
     """One question per version of a task at a time, in a helper of its own, and none for those that define
-    no such function."""
+    no such function. ``mask`` takes secrets from the reasons for a no."""
 
-    def __init__(self, open_helper: OpenHelper, task_path: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        open_helper: OpenHelper,
+        task_path: str,
+        clock: Callable[[], float],
+        mask: Callable[[str], str] = lambda text: text,
+    ) -> None:
         self._open_helper = open_helper
         self._task_path = task_path
         self._clock = clock
+        self._mask = mask
         self._known: dict[tuple[str, str, int], tuple[float, str | None]] = {}
         self._open: dict[tuple[str, str, int], _Question] = {}
 
@@ -78,7 +85,8 @@ class Eligibility:
         question = self._open[key] = _Question(self._clock(), [reply])
 
         def answered(answer: dict[str, Any]) -> None:
-            question.answer = _refusal(answer)
+            refusal = _refusal(answer)
+            question.answer = None if refusal is None else self._mask(refusal)
             asyncio.get_running_loop().call_soon(helper.close)
 
         helper = self._open_helper(assign, ASK_SECONDS, answered, lambda: self._end(key))

@@ -14,7 +14,9 @@ from typing import Any
 from nice_protocol.messages import Assign
 from nice_runner.link import Link
 from nice_runner.logs.attempt import AttemptLog
+from nice_runner.logs.cloudwatch.shipper import Shipper
 from nice_runner.logs.spool import Budget, Spool
+from nice_runner.masking.mask import Secrets
 from nice_runner.process.helper import Answer, Helper
 from nice_runner.process.run import RunListener
 from nice_runner.process.spares import Spares
@@ -31,7 +33,7 @@ from nice_runner.supervisor.zygote_watch import ZygoteWatch
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-"""How often leases are watched and unfinished lines are shown."""
+"""How often leases are watched, unfinished lines shown, and changed Secrets looked for."""
 
 
 HELPER_OVERTIME = 60.0
@@ -41,12 +43,16 @@ HELPER_OVERTIME = 60.0
 @dataclass(frozen=True)
 class Terms:
     """What all runs have in common. Characters of log: ``log_budget`` unacknowledged by the operator, over
-    all runs; ``log_limit`` kept of one attempt. ``spares``: runners that are forked ahead."""
+    all runs; ``log_limit`` kept of one attempt. ``spares``: runners that are forked ahead. ``shipper`` brings
+    logs to where they are kept for good, if that is not the operator; a leaving worker gives it
+    ``last_lines`` seconds more."""
 
     surroundings: Surroundings
     log_budget: int
     log_limit: int
     spares: int = 0
+    shipper: Shipper | None = None
+    last_lines: float = 0.0
 
 
 async def live(
@@ -60,14 +66,19 @@ async def live(
     """Work until there is a reason to end, and leave no process behind."""
     zygote = make_zygote()
     spares = Spares(zygote, terms.spares)
-    worker = _make_worker(identity, zygote, spares, terms, readiness)
+    secrets = Secrets()
+    zygote.on_secrets = secrets.learn
+    worker = _make_worker(identity, zygote, spares, terms, readiness, secrets)
     zygote.on_change = ZygoteWatch(zygote, worker, spares).changed
     zygote.start()
     departure = Departure(worker, patience)
     _listen_to_signals(departure)
-    async with _background(_converse(link, worker), _beat(worker), _tick(worker)):
+    shipping = [] if terms.shipper is None else [terms.shipper.work()]
+    async with _background(_converse(link, worker), _beat(worker), _tick(worker, zygote), *shipping):
         await departure.wait()
-    readiness.show(available=False)
+        readiness.show(available=False)
+        if terms.shipper is not None:
+            await terms.shipper.drain(terms.last_lines)
     spares.close()
     await zygote.stop()
     logger.info("ended")
@@ -81,7 +92,12 @@ async def _converse(link: Link, worker: Worker) -> None:
 
 
 def _make_worker(
-    identity: Identity, zygote: Zygote, spares: Spares, terms: Terms, readiness: Readiness
+    identity: Identity,
+    zygote: Zygote,
+    spares: Spares,
+    terms: Terms,
+    readiness: Readiness,
+    secrets: Secrets,
 ) -> Worker:
     budget = Budget(terms.log_budget)
     surroundings = terms.surroundings
@@ -100,10 +116,13 @@ def _make_worker(
     def open_log(assign: Assign, changed: Callable[[], None]) -> AttemptLog:
         serializes = may_define(assign.execution, SERIALIZE_LOG_EVENT, task_path)
         helper = partial(open_helper, assign, assign.timeout + assign.grace + HELPER_OVERTIME)
-        return AttemptLog(Spool(budget), terms.log_limit, helper if serializes else None, changed)
+        archive = terms.shipper.open(assign) if terms.shipper is not None else None
+        mask = secrets.of(assign)
+        helper_of = helper if serializes else None
+        return AttemptLog(Spool(budget), terms.log_limit, helper_of, changed, archive, mask=mask)
 
     tools = Tools(
-        may_run=Eligibility(open_helper, task_path, asyncio.get_running_loop().time).ask,
+        may_run=Eligibility(open_helper, task_path, asyncio.get_running_loop().time, secrets.text).ask,
         fork=fork,
         open_log=open_log,
         changed=lambda attempt: worker.talk(attempt),
@@ -128,9 +147,10 @@ async def _beat(worker: Worker) -> None:
         await asyncio.sleep(worker.heartbeat_seconds)
 
 
-async def _tick(worker: Worker) -> None:
+async def _tick(worker: Worker, zygote: Zygote) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
+        zygote.look()
         worker.watch_lease()
         worker.show_unfinished_lines()
 

@@ -15,9 +15,10 @@ from .attempt import Place, keep_attempt
 from .channel import Channel
 from .confinement import find_confinement
 from .door import Door, is_user
+from .secrets import Places, Secrets, source_of
 from .server import Zygote, preload
 
-VERSION = 1
+VERSION = 2
 """Of what supervisor and zygote say to each other: they may come from images of different releases."""
 
 
@@ -39,7 +40,8 @@ def main() -> None:
         "landlock": confinement.domain.abi,
         "trouble": confinement.trouble,
     }
-    zygote = Zygote(partial(keep_attempt, place), options.hold)
+    secrets = Secrets(Places(options.secret_variable, options.secret_path, options.secret_source))
+    zygote = Zygote(partial(keep_attempt, place), options.hold, secrets)
     if options.listen is None:
         zygote.serve(_inherited(options), greeting)
         return
@@ -63,7 +65,21 @@ def _parse() -> argparse.Namespace:
         default="",
         help="folder for the directories of runs, closed to other runs; default: TMPDIR or /tmp, open to all",
     )
+    _add_secrets(parser)
     return parser.parse_args()
+
+
+def _add_secrets(parser: argparse.ArgumentParser) -> None:
+    """Where secrets are. What is in them is told to the supervisor alone."""
+    parser.add_argument("--secret-variable", action="append", default=[], help="a variable that is secret")
+    parser.add_argument("--secret-path", action="append", default=[], help="a file or folder that is secret")
+    parser.add_argument(
+        "--secret-source",
+        action="append",
+        default=[],
+        type=source_of,
+        help="FOLDER[=PREFIX] of a Secret whose keys are variables here, with that prefix",
+    )
 
 
 def _private_folders(options: argparse.Namespace) -> Tuple[str, ...]:

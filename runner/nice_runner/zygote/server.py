@@ -20,6 +20,7 @@ from typing import Callable, List, NamedTuple, NoReturn, Optional, Sequence, Set
 from . import kernel, tree
 from .channel import Channel, Message
 from .children import ChildAlarm, collect, ignore_signals
+from .secrets import Places, Secrets
 
 EX_SOFTWARE = 70
 
@@ -52,8 +53,11 @@ def preload(names: Sequence[str]) -> Preloaded:
 class Zygote:
     """Makes this process small and quiet, and serves one peer after another."""
 
-    def __init__(self, keep_run: KeepRun, held: Sequence[int] = ()) -> None:
+    def __init__(
+        self, keep_run: KeepRun, held: Sequence[int] = (), secrets: Optional[Secrets] = None
+    ) -> None:
         self._peer: Optional[Channel] = None
+        self._secrets = secrets or Secrets(Places())
         self._keep_run = keep_run
         self._held = tuple(held)
         self._keepers: Set[int] = set()
@@ -68,11 +72,12 @@ class Zygote:
         gc.disable()
 
     def serve(self, peer: Channel, greeting: Message) -> None:
-        """Greet the peer and fork what it asks for, until it is gone or says so, and the last keeper has
-        ended."""
+        """Greet the peer, tell it what is secret here, and fork what it asks for, until it is gone or says
+        so, and the last keeper has ended."""
         self._peer = peer
         self._poll.register(peer, select.POLLIN)
-        peer.send(greeting)
+        self._secrets.refresh()
+        self._tell(peer, {**greeting, "changeable": self._secrets.changeable})
         while self._busy():
             for descriptor, _ in self._poll.poll():
                 if descriptor != self.alarm.fileno():
@@ -87,9 +92,24 @@ class Zygote:
         if message is not None and message["type"] == "fork":
             self._fork(descriptors)
             return
+        if message is not None and message["type"] == "look":
+            if self._secrets.refresh():
+                self._tell(peer, {"type": "secrets"})
+            return
         self._poll.unregister(peer)
         peer.close()
         self._peer = None
+
+    def _tell(self, peer: Channel, message: Message) -> None:
+        """Say it, and along with it what is secret."""
+        if not self._secrets:
+            peer.send(message)
+            return
+        descriptor = self._secrets.as_descriptor()
+        try:
+            peer.send(message, [descriptor])
+        finally:
+            os.close(descriptor)
 
     def _fork(self, descriptors: List[int]) -> None:
         try:

@@ -11,8 +11,8 @@ import pytest
 
 from nice_operator.engine.settings import EngineSettings
 from tests.integration.hostile.doors import DOORS
-from tests.support.api import ApiServer, api_server, returns
-from tests.support.bystander import Watch
+from tests.support.api import ApiServer, api_server, echoes, returns
+from tests.support.bystander import Attack, Watch
 from tests.support.raw_http import raw_socket
 
 TURNING = "a\u202eb\u2066c"
@@ -109,3 +109,23 @@ async def test_b39_numbers_beyond_a_double_keep_every_digit_at_every_door(
     async with raw_socket(api.client.port, DOORS["client"].path) as socket:
         await socket.say(f'{{"action":"RunTask","name":"job","options":{text},"nonce":1e0}}')
         assert await socket.text() == f'{{"nonce":1e0,"result":{text}}}'
+
+
+async def test_b36_a_megabyte_of_secrets_is_masked_while_others_are_served(
+    api: ApiServer, watch: Watch, attack: Attack
+) -> None:
+    (await api.worker()).serve(echoes)
+    secrets = ",".join(f'{{"token":"value-{n}","note":"a \\"password\\": b"}}' for n in range(18_000))
+    body = f'{{"payload":[{secrets}]}}'.encode()
+    head = f"HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    request = f"POST /api/v1/tasks/default/job/runs {head}Content-Type: application/json\r\n\r\n".encode()
+    created = await attack(request + body)
+    assert created.status == 201
+    watch.check()
+    assert b"value-1" not in created.body
+    run = created.body.partition(b'"id":"')[2][:36].decode()
+    for path in (f"/api/v1/runs/{run}?wait=20", "/api/v1/runs"):
+        shown = await attack(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert shown.body.count(b'"token":"***"') >= 18_000
+        assert b"value-1" not in shown.body
+        watch.check()

@@ -16,6 +16,7 @@ import pytest
 
 import nice_runner.zygote
 from nice_runner.zygote.channel import Channel
+from nice_runner.zygote.keeper import ABANDONED_GRACE
 from tests.fakes.operator import FakeOperator
 from tests.support.worker import WorkerProcess, alive, children, until, zombie
 
@@ -31,6 +32,17 @@ class Supervisor:
 
     def run(self, execution: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Execute; returns the report and the facts of the end."""
+        control, report, output = self.fork(execution)
+        control.send({"type": "go", "timeout": 10.0, "grace": 1.0})
+        facts: dict[str, Any] = {"type": ""}
+        while facts["type"] != "exited":
+            facts = control.receive()[0] or {"type": "exited"}
+        control.close()
+        with open(report, "rb") as file, open(output, "rb"):
+            return file.read().decode(), facts
+
+    def fork(self, execution: dict[str, Any]) -> tuple[Channel, int, int]:
+        """A run at its gate: its keeper, and where its report and its output can be read."""
         job, job_writer = os.pipe()
         output, output_writer = os.pipe()
         report, report_writer = os.pipe()
@@ -43,14 +55,7 @@ class Supervisor:
         document = {"task": "t", "execution": execution, "payload": "3", "env": {}, "unhandled": "Warn"}
         os.write(job_writer, json.dumps(document).encode())
         os.close(job_writer)
-        control = Channel(ours)
-        control.send({"type": "go", "timeout": 10.0, "grace": 1.0})
-        facts: dict[str, Any] = {"type": ""}
-        while facts["type"] != "exited":
-            facts = control.receive()[0] or {"type": "exited"}
-        control.close()
-        with open(report, "rb") as file, open(output, "rb"):
-            return file.read().decode(), facts
+        return Channel(ours), report, output
 
 
 @pytest.fixture
@@ -96,6 +101,27 @@ async def test_a_copied_folder_serves_one_supervisor_after_another_at_a_path(
         supervisor.socket.close()
     process.terminate()
     assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(("grace", "given"), [(3600.0, ABANDONED_GRACE), (2.0, 2.0)])
+async def test_a_run_without_a_supervisor_is_over_before_anybody_may_run_it_again(
+    listening: tuple[subprocess.Popen[bytes], Path], grace: float, given: float
+) -> None:
+    _, path = listening
+    await until(path.exists, "the socket")
+    supervisor = Supervisor(path)
+    control, report, output = supervisor.fork({"command": ["sleep", "60"]})
+    control.send({"type": "go", "timeout": 7200.0, "grace": grace})
+    said = [control.receive()[0]]
+    while said[-1] != {"type": "started"}:
+        said.append(control.receive()[0])
+    with socket.socket(fileno=os.dup(control.fileno())) as end:
+        end.shutdown(socket.SHUT_WR)  # as if nobody were there any more, and still hear what it does
+    assert control.receive()[0] == {"type": "stopping", "cause": "abandoned", "grace": given}
+    control.close()
+    supervisor.socket.close()
+    for descriptor in (report, output):
+        os.close(descriptor)
 
 
 async def test_a_peer_of_another_user_is_turned_away(copied: Path, tmp_path: Path) -> None:

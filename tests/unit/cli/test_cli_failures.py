@@ -132,6 +132,13 @@ def test_help_tells_the_exit_codes(nicectl: Nicectl) -> None:
     assert "124  the run timed out" in ended.out
 
 
+def test_the_dev_mode_wants_a_folder_or_a_cluster(nicectl: Nicectl) -> None:
+    ended = nicectl("dev")
+    assert ended.code == 2
+    assert "Missing argument 'DIR'" in ended.err
+    assert "--kube" in ended.err
+
+
 def test_as_a_plugin_of_kubectl_it_calls_itself_so(nicectl: Nicectl) -> None:
     ended = nicectl("run", program="/usr/local/bin/kubectl-nice")
     assert "kubectl nice run" in ended.err

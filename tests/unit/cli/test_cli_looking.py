@@ -32,6 +32,14 @@ def test_a_namespace_narrows_the_list(server: Script, nicectl: Nicectl) -> None:
     assert nicectl("list", "-n", "other", "-o", "name").out == "other/bye\n"
 
 
+def test_all_namespaces_outweigh_one(server: Script, nicectl: Nicectl) -> None:
+    some_tasks(server)
+    server.json("GET", "/api/v1/runs", {"runs": [], "next": None})
+    assert len(nicectl("-n", "other", "list", "-A", "-o", "name").out.splitlines()) == 2
+    nicectl("-n", "other", "runs", "-A")
+    assert "namespace" not in server.requests[-1].query
+
+
 def test_shared_options_may_stand_before_the_command_as_with_kubectl(
     server: Script, nicectl: Nicectl, monkeypatch: pytest.MonkeyPatch
 ) -> None:

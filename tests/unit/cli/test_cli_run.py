@@ -144,6 +144,14 @@ def test_waiting_and_following_keeps_standard_output_for_the_result(server: Scri
     assert ended.err.startswith("one\n")
 
 
+def test_whoever_runs_a_task_sees_its_result_unmasked(server: Script, nicectl: Nicectl) -> None:
+    queued(server)
+    server.events(EVENTS, ("end", run_document(result={"token": "***"}), None))
+    server.json("GET", THE_RUN, run_document(result={"token": "abc"}))
+    assert nicectl("run", "hello", "--wait", "--follow").out == '{\n  "token": "abc"\n}\n'
+    assert "reveal=result" in server.requests[-1].query
+
+
 def test_a_broken_stream_is_taken_up_where_it_broke(server: Script, nicectl: Nicectl) -> None:
     server.events(EVENTS, log_event(1, "one\ntwo\n"))
     server.events(EVENTS, log_event(3, "three\n"), ("end", run_document(), None))

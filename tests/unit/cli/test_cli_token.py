@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nice_cli.errors import Failure
-from nice_cli.token import read_token
+from nice_cli.token import given_token
 from tests.unit.cli.conftest import Nicectl
 from tests.unit.cli.scripted_server import Script
 
@@ -53,6 +53,6 @@ def test_a_token_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, con
     if content is not None:
         file.write_text(content)
     with pytest.raises(Failure) as refusal:
-        read_token(str(file), {})
+        given_token(str(file), {})
     assert str(file) in str(refusal.value)
     assert not content or content not in str(refusal.value)

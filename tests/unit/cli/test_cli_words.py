@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nice_cli import exact, sse, times
-from nice_cli.__main__ import program_name
+from nice_cli.called import called_as
 from nice_cli.text import terminal_log, visible
 
 JSON = st.recursive(
@@ -102,4 +102,4 @@ def test_moments_are_told_from_now(away: timedelta, text: str) -> None:
      ("/x/kubectl-nice_tasks", "kubectl nice-tasks")],
 )  # fmt: skip
 def test_the_program_calls_itself_as_it_was_called(path: str, name: str) -> None:
-    assert program_name(path) == name
+    assert called_as(path) == name

@@ -34,6 +34,8 @@ def test_what_is_not_said_is_the_safe_choice() -> None:
     assert not settings.undeclared_tasks
     assert not settings.view_only
     assert settings.undeclared_timeout == timedelta(hours=24)
+    assert settings.client_rate == 2000
+    assert cluster(NICE_CLIENT_RATE="0").client_rate == 0
 
 
 def test_lists_are_given_with_commas() -> None:
@@ -57,6 +59,7 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
     [
         ("NICE_OPERATOR_URL", "http://nice"),
         ("NICE_VIEW_ONLY", "perhaps"),
+        ("NICE_CLIENT_RATE", "many"),
         ("PORT", "http"),
         ("HOST", "nice.example.com"),
         ("NICE_BASE_PATH", "nice"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -93,4 +94,69 @@ def test_a_worker_of_a_pod_is_told_where_everything_is() -> None:
 def test_a_path_that_depends_on_where_we_are_is_a_mistake() -> None:
     environment = {"NICE_OPERATOR_URL": "ws://operator", "NICE_TOKEN_FILE": "token"}
     with pytest.raises(BadSettings, match="NICE_TOKEN_FILE: expected an absolute path, found 'token'"):
+        read_settings([], environment)
+
+
+CLOUDWATCH = {
+    "NICE_OPERATOR_URL": "ws://operator:9999",
+    "NICE_LOGS_BACKEND": "cloudwatch",
+    "NICE_LOGS_GROUP": "/nice/prod",
+    "NICE_LOGS_REGION": "eu-west-1",
+}
+
+
+def test_logs_stay_with_the_operator_unless_said_otherwise() -> None:
+    ignored = {"NICE_LOGS_GROUP": "not: a group", "AWS_REGION": "eu-west-1"}
+
+    assert read_settings([], {"NICE_OPERATOR_URL": "ws://operator", **ignored}).cloud_logs is None
+
+
+def test_logs_in_cloudwatch_wait_in_a_folder_of_the_workers_own(tmp_path: Path) -> None:
+    pod = read_settings([], CLOUDWATCH).cloud_logs
+    local = read_settings(["--data", str(tmp_path)], CLOUDWATCH).cloud_logs
+    told = read_settings([], {**CLOUDWATCH, "NICE_LOGS_SPOOL_DIR": "/spool"}).cloud_logs
+
+    assert pod
+    assert (pod.group, pod.region, pod.endpoint, pod.spool_bytes) == ("/nice/prod", "eu-west-1", "", 2**28)
+    assert pod.spool == Path(tempfile.gettempdir()) / "nice-logs"
+    assert local
+    assert local.spool == tmp_path / "log-spool"
+    assert told
+    assert told.spool == Path("/spool")
+
+
+def test_the_region_may_be_the_one_that_aws_tells_its_programs() -> None:
+    environment = {**CLOUDWATCH, "NICE_LOGS_REGION": "", "AWS_REGION": "us-east-2"}
+
+    logs = read_settings([], environment).cloud_logs
+
+    assert logs
+    assert logs.region == "us-east-2"
+
+
+def test_each_mistake_about_logs_is_named_with_what_was_expected() -> None:
+    environment = {
+        "NICE_OPERATOR_URL": "ws://operator",
+        "NICE_LOGS_BACKEND": "cloudwatch",
+        "NICE_LOGS_ENDPOINT_URL": "moto:5000",
+        "NICE_LOGS_SPOOL_DIR": "spool",
+        "NICE_LOGS_SPOOL_BYTES": "1000",
+    }
+    with pytest.raises(BadSettings) as found:
+        read_settings([], environment)
+
+    assert str(found.value).splitlines() == [
+        "NICE_LOGS_GROUP: expected the name of a log group (letters, digits and _ - / . #, at most 512), "
+        "found ''",
+        "NICE_LOGS_REGION: expected a region such as eu-west-1, found ''",
+        "NICE_LOGS_ENDPOINT_URL: expected http://host or https://host, found 'moto:5000'",
+        "NICE_LOGS_SPOOL_DIR: expected an absolute path, found 'spool'",
+        "NICE_LOGS_SPOOL_BYTES: expected a whole number from 4.1943e+06 to 1.09951e+12, found '1000'",
+    ]
+
+
+def test_a_place_for_logs_that_nobody_knows_is_a_mistake() -> None:
+    environment = {"NICE_OPERATOR_URL": "ws://operator", "NICE_LOGS_BACKEND": "s3"}
+
+    with pytest.raises(BadSettings, match="NICE_LOGS_BACKEND: expected one of sql, cloudwatch, found 's3'"):
         read_settings([], environment)

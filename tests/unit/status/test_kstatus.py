@@ -13,6 +13,9 @@ from nice_operator.domain.run import Run, RunState
 from nice_operator.domain.status import TaskFacts, status_of
 from nice_operator.domain.task import Task
 from tests.support.samples import NOON, a_run, a_spec, a_task
+from tests.support.states import State, names, pool_states, task_states
+
+STATES = [*task_states(), *pool_states()]
 
 
 def verdict(generation: int, status: dict[str, Any]) -> str:
@@ -56,3 +59,10 @@ def test_whatever_is_in_force_is_current_however_its_runs_end(task: Task) -> Non
 
 def test_a_spec_that_cannot_work_has_failed_at_once() -> None:
     assert verdict(1, _status(a_task(stalled="spec.timeZone: no such zone"))) == "Failed"
+
+
+@pytest.mark.parametrize("state", STATES, ids=names(STATES))
+def test_each_state_that_is_written_has_the_verdict_of_the_documents(state: State) -> None:
+    """The library itself is asked in ``tests/e2e/test_e2e_verdicts.py``."""
+    document = state.document
+    assert verdict(document["metadata"]["generation"], document["status"]) == state.kstatus

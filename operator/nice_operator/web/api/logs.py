@@ -11,7 +11,7 @@ from nice_operator.domain.run import Run
 from nice_operator.ports import LogChunk
 from nice_operator.web.answers import attachment, json_response
 from nice_operator.web.api.runs import run_of
-from nice_operator.web.documents import chunk_document, run_document
+from nice_operator.web.documents import chunk_document, log_document
 from nice_operator.web.follow import follow_events, position_of
 from nice_operator.web.keys import ENGINE
 from nice_operator.web.logformat import reader_of
@@ -54,7 +54,7 @@ async def log_page(request: web.Request) -> web.Response:
             "attempt": attempt,
             "chunks": [chunk_document(chunk) for chunk in chunks],
             "next": chunks[-1].last if chunks else after,
-            "log": run_document(run)["log"],
+            "log": log_document(run.log),
         }
     )
 

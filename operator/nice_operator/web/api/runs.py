@@ -11,7 +11,9 @@ from nice_operator.engine.service import Engine
 from nice_operator.ports import RunFilter, RunPage
 from nice_operator.web.answers import json_response
 from nice_operator.web.documents import attempt_document, run_document
+from nice_operator.web.identity import person_of
 from nice_operator.web.keys import ENGINE, OPTIONS
+from nice_operator.web.masking import asked_for, shown_aside
 from nice_operator.web.payloads import payload_of_body
 from nice_operator.web.requests import cursor, integer, requester, run_id, seconds, states
 from nice_operator.web.routing import Access, Operation, Route
@@ -35,7 +37,7 @@ async def list_runs(request: web.Request) -> web.Response:
     page = await _page(request.app[ENGINE], await _filter(request))
     return json_response(
         {
-            "runs": [run_document(run) for run in page.runs],
+            "runs": await shown_aside(page.runs, lambda: [run_document(run) for run in page.runs]),
             "next": None if page.next is None else str(page.next),
         }
     )
@@ -73,20 +75,25 @@ async def _filter(request: web.Request) -> RunFilter:
 
 
 async def get_run(request: web.Request) -> web.Response:
-    """One run with its attempts, at once or, with ``?wait=``, when it has ended."""
+    """One run with its attempts, at once or, with ``?wait=``, when it has ended. With ``?reveal=result``
+    whoever asked for it gets the result as it is."""
     engine = request.app[ENGINE]
     run = await run_of(request)
     wait = seconds(request, "wait", MAX_WAIT)
     if wait and not run.state.final:
         run = await engine.runs.wait(run.id, wait)
     attempts = await engine.runs.attempts(run.id)
-    return json_response({**run_document(run), "attempts": [attempt_document(a) for a in attempts]})
+    person = person_of(request)
+    reveal = request.query.get("reveal") == "result" and asked_for(run, person.name, person.email)
+    document = await shown_aside((run,), lambda: run_document(run, reveal=reveal))
+    return json_response({**document, "attempts": [attempt_document(a) for a in attempts]})
 
 
 async def cancel_run(request: web.Request) -> web.Response:
     """Stop a run: 200 when it has ended, 202 while its worker still has to stop it."""
     result = await request.app[ENGINE].runs.cancel(run_id(request), requester(request))
-    return json_response(run_document(result.run), status=202 if result.requested else 200)
+    document = await shown_aside((result.run,), lambda: run_document(result.run))
+    return json_response(document, status=202 if result.requested else 200)
 
 
 async def retry_run(request: web.Request) -> web.Response:
@@ -94,9 +101,8 @@ async def retry_run(request: web.Request) -> web.Response:
     payload = await payload_of_body(request)
     run = (await request.app[ENGINE].runs.rerun(run_id(request), requester(request), payload)).run
     location = f"{request.app[OPTIONS].base_path}/api/v1/runs/{run.id}"
-    return json_response(
-        run_document(run), status=201, headers={"Location": location, "Nice-Run-Id": str(run.id)}
-    )
+    document = await shown_aside((run,), lambda: run_document(run))
+    return json_response(document, status=201, headers={"Location": location, "Nice-Run-Id": str(run.id)})
 
 
 _RUN = "/api/v1/runs/{id}"
@@ -114,17 +120,20 @@ ROUTES = (
     Route(
         "GET", _RUN, get_run, Access.READ,
         Operation("A run with its attempts", {200: "The run", 404: "No such run"},
-                  {"wait": "Seconds to wait for its end, at most 60"}),
+                  {"wait": "Seconds to wait for its end, at most 60",
+                   "reveal": "result: unmasked, for whoever asked for the run"}),
     ),
     Route(
         "POST", _RUN + "/cancel", cancel_run, Access.CHANGE,
         Operation("Stop a run", {200: "Stopped", 202: "Its worker was told to", 404: "No such run",
                                  409: "It has ended already"}),
+        action="cancel",
     ),
     Route(
         "POST", _RUN + "/retry", retry_run, Access.CHANGE,
         Operation("Run it again", {201: "The new run", 400: "The payload is not what the task takes",
                                    404: "No such run", 409: "The task's state or policy forbids it"},
                   body='{"payload": any JSON}; no body: the payload of the first run'),
+        action="retry",
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
+from importlib.metadata import version
 
 from aiohttp import web
 
@@ -16,6 +17,7 @@ from nice_operator.web.keys import DEFINITIONS, ENGINE, OPTIONS
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.sse import Event, stream
 
+VERSION = version("nice-operator")
 LOOK_SECONDS = 0.5
 """How often we look at the files of definitions, which wake nobody when they break."""
 QUIET_SECONDS = 0.3
@@ -49,12 +51,16 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """How each part of this replica does, which others there are, and who leads."""
+    """How each part of this replica does, which others there are, and who leads. ``now`` is the database's
+    clock; ``hearsOthers``: whether Redis answers, null without one."""
     engine = request.app[ENGINE]
     duties = () if engine.leading is None else engine.leading.duties()
     replicas = engine.roster.replicas
     return json_response(
         {
+            "version": VERSION,
+            "now": stamp(await engine.store.now()),
+            "hearsOthers": engine.wakeups.hears_others,
             "replica": engine.settings.replica or None,
             "leads": None if engine.leading is None else engine.leading.term is not None,
             "leader": lead_document(await engine.lead()),

@@ -11,6 +11,7 @@ from nice_operator.engine.runs import RunRequest
 from nice_operator.web.answers import json_response
 from nice_operator.web.documents import run_document, stamp, task_document
 from nice_operator.web.keys import ENGINE, OPTIONS
+from nice_operator.web.masking import shown_aside, shown_manifest
 from nice_operator.web.payloads import payload_of_body
 from nice_operator.web.requests import idempotency_key, integer, requester
 from nice_operator.web.routing import Access, Operation, Route
@@ -34,7 +35,7 @@ async def get_task(request: web.Request) -> web.Response:
     task = await task_of(request)
     summary = await request.app[ENGINE].tasks.summary(task)
     document = task_document(task, summary.last_runs, summary.active)
-    return json_response({**document, "manifest": dict(task.manifest)})
+    return json_response({**document, "manifest": shown_manifest(task.manifest)})
 
 
 async def upcoming(request: web.Request) -> web.Response:
@@ -63,8 +64,9 @@ async def create_run(request: web.Request) -> web.Response:
     )
     submitted = await request.app[ENGINE].runs.request(wanted)
     location = f"{request.app[OPTIONS].base_path}/api/v1/runs/{submitted.run.id}"
+    document = await shown_aside((submitted.run,), lambda: run_document(submitted.run))
     return json_response(
-        run_document(submitted.run),
+        document,
         status=201 if submitted.created else 200,
         headers={"Location": location, "Nice-Run-Id": str(submitted.run.id)},
     )
@@ -99,5 +101,6 @@ ROUTES = (
              422: "The Idempotency-Key was used with another body"},
             body='{"payload": any JSON}; no body, or no payload: the task\'s default payload',
         ),
+        action="run",
     ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from nice_operator.domain.isolation import weakness
 from nice_operator.domain.timeout import format_duration
+from nice_operator.web.masking import masked_start
 from nice_operator.web.options import WebOptions
 from nice_operator.web.schedules import in_words
 from nice_operator.web.text import one_line, visible
@@ -32,6 +33,7 @@ def make_environment(options: WebOptions) -> Environment:
         "duration": show.duration,
         "in_words": in_words,
         "iso": show.iso,
+        "masked_start": masked_start,
         "long_duration": format_duration,
         "one_line": one_line,
         "pretty": show.pretty_json,

@@ -23,6 +23,7 @@ from nice_operator.web.ui.run_page import show_run
 from nice_operator.web.ui.show import pretty_json
 from nice_operator.web.ui.task_list import show_tasks
 from nice_operator.web.ui.task_page import PayloadForm, show_task
+from nice_protocol.secrecy.members import masked_json
 
 MOST_FIELDS = 16
 _FORM = "application/x-www-form-urlencoded"
@@ -52,7 +53,8 @@ async def start_run(request: web.Request) -> web.Response:
 
 async def _start(request: web.Request, task: Task, typed: str) -> Run:
     who = requester_of(request, Trigger.UI)
-    wanted = RunRequest(task=task, payload=await payload_of_text(typed), requester=who)
+    payload = await payload_of_text(typed, task.spec.payload if task.spec else "null")
+    wanted = RunRequest(task=task, payload=payload, requester=who)
     return (await request.app[ENGINE].runs.request(wanted)).run
 
 
@@ -76,11 +78,11 @@ async def run_again(request: web.Request) -> web.Response:
     typed = (await _fields(request)).get("payload", "")
     run = await run_of(request)
     try:
-        payload = await payload_of_text(typed)
+        payload = await payload_of_text(typed, run.payload)
         again = (await request.app[ENGINE].runs.rerun(run.id, requester_of(request, Trigger.UI), payload)).run
     except NiceError as error:
         refusal = refusal_of(error, request[REQUEST_ID])
-        refused = _refused(error, typed or pretty_json(run.payload), refusal)
+        refused = _refused(error, typed or pretty_json(masked_json(run.payload)), refusal)
         return await show_run(
             request, run, **refused, alert_title="It was not run again", status=refusal.status
         )

@@ -62,12 +62,12 @@ _RUN = "/ui/runs/{id}"
 ROUTES = (
     Route("GET", "/", tasks_page, Access.READ),
     Route("GET", _TASK, task_page, Access.READ),
-    Route("POST", _TASK + "/runs", forms.start_run, Access.CHANGE),
+    Route("POST", _TASK + "/runs", forms.start_run, Access.CHANGE, action="run"),
     Route("GET", "/ui/runs", runs_page, Access.READ),
     Route("GET", _RUN, run_page, Access.READ),
     Route("GET", _RUN + "/log", log_events, Access.READ, streams=True),
-    Route("POST", _RUN + "/cancel", forms.stop_run, Access.CHANGE),
-    Route("POST", _RUN + "/retry", forms.run_again, Access.CHANGE),
+    Route("POST", _RUN + "/cancel", forms.stop_run, Access.CHANGE, action="cancel"),
+    Route("POST", _RUN + "/retry", forms.run_again, Access.CHANGE, action="retry"),
     Route("GET", "/ui/workers", workers_page, Access.READ),
     *assets.ROUTES,
 )

@@ -16,12 +16,14 @@ from nice_operator.web.api.runs import run_of
 from nice_operator.web.errors import Refusal
 from nice_operator.web.follow import Position, position_of
 from nice_operator.web.keys import ENGINE
+from nice_operator.web.masking import shown_aside
 from nice_operator.web.requests import integer
 from nice_operator.web.sse import Event, stream
 from nice_operator.web.ui.log_view import completeness, live_events, read_log, summary_of
 from nice_operator.web.ui.show import pretty_json
 from nice_operator.web.ui.task_page import PayloadForm
 from nice_operator.web.ui.timeline import timeline, total_of
+from nice_protocol.secrecy.members import masked_json
 
 
 async def show_run(
@@ -41,8 +43,11 @@ async def show_run(
     after = integer(request, "after", -1, -1, MAX_LINE)
     log = await read_log(engine, run, number, summary, None if after < 0 else after)
     done = summary is not None or run.state.final
+    payload, result = await shown_aside((run,), lambda: (_shown(run.payload), _shown(run.result or "")))
     context: dict[str, Any] = {
         "run": run,
+        "payload": payload,
+        "result": result,
         "attempts": attempts,
         "attempt": number,
         "executed": run.state not in (RunState.SKIPPED, RunState.MISSED),
@@ -56,11 +61,15 @@ async def show_run(
         "log_more": log.more,
         "log_done": done and not log.more,
         "completeness": completeness(summary, run.state.final),
-        "form": form or PayloadForm(pretty_json(run.payload)),
+        "form": form or PayloadForm(payload),
         "alert": alert,
         "alert_title": alert_title,
     }
     return page(request, "run.html", context, status=status)
+
+
+def _shown(text: str) -> str:
+    return pretty_json(masked_json(text))
 
 
 async def log_events(request: web.Request) -> web.StreamResponse:

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from nice_operator.domain.task import Command, Execution, Function, PythonSource, Task
+from nice_operator.web.masking import shown_manifest
+from nice_protocol.secrecy.shapes import without_shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,11 @@ def source_of(execution: Execution) -> Source | None:
     """The code or command; None for a task that external workers bring."""
     match execution:
         case PythonSource(source):
-            return Source("Code", tuple(source.rstrip("\n").split("\n")))
+            return Source("Code", tuple(without_shapes(source).rstrip("\n").split("\n")))
         case Function(path):
             return Source("Function", (path,))
         case Command(argv):
-            return Source("Command", tuple(shlex.join(argv).split("\n")))
+            return Source("Command", tuple(without_shapes(shlex.join(argv)).split("\n")))
     return None
 
 
@@ -49,6 +51,6 @@ def manifest_yaml(task: Task) -> str:
         "apiVersion": "nicecommander.dev/v1beta1",
         "kind": "NiceTask",
         "metadata": {"name": task.name, "namespace": task.namespace},
-        "spec": dict(task.manifest),
+        "spec": shown_manifest(task.manifest),
     }
     return yaml.dump(document, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=100)

@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from nice_operator.domain.errors import Problem
-from nice_operator.domain.task import Task
+from nice_operator.domain.task import Task, TaskSpec
 from nice_operator.ports import RunFilter
 from nice_operator.web.answers import page
 from nice_operator.web.definitions import stalled_now, trouble_with
@@ -20,6 +20,7 @@ from nice_operator.web.requests import cursor
 from nice_operator.web.schedules import clock_changes
 from nice_operator.web.ui.show import pretty_json
 from nice_operator.web.ui.source import manifest_yaml, source_of
+from nice_protocol.secrecy.members import masked_json
 
 HISTORY = 20
 FIRES = 5
@@ -48,7 +49,7 @@ async def show_task(
     context: dict[str, Any] = {
         "task": task,
         "spec": spec,
-        "form": form or PayloadForm(pretty_json(spec.payload) if spec and spec.payload != "null" else ""),
+        "form": form or PayloadForm(_default_of(spec)),
         "alert": alert,
         "alert_title": "It was not started",
         "page": await engine.runs.list(RunFilter(task_id=task.id, before=before, limit=HISTORY)),
@@ -63,3 +64,8 @@ async def show_task(
         "yaml": manifest_yaml(task),
     }
     return page(request, "task.html", context, status=status)
+
+
+def _default_of(spec: TaskSpec | None) -> str:
+    """The task's own payload as it is shown; empty for none."""
+    return pretty_json(masked_json(spec.payload)) if spec and spec.payload != "null" else ""

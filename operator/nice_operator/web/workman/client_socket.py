@@ -13,6 +13,7 @@ from nice_operator.domain.strict_json import dump_json
 from nice_operator.domain.task import Task
 from nice_operator.engine.endings import RunEnd
 from nice_operator.web.aside import read_aside
+from nice_operator.web.audit import AUDIT, Audit, Caller, caller_of
 from nice_operator.web.errors import refusal_of
 from nice_operator.web.routing import Access, Operation, Route
 from nice_operator.web.workman.calls import Calls
@@ -42,7 +43,7 @@ MOST_RECORDED = 256
 async def serve_client(request: web.Request) -> web.StreamResponse:
     """Serve one client until its socket ends. Its jobs go on without it."""
     async with conversation(request) as talk:
-        client = _Client(calls(request), talk)
+        client = _Client(calls(request), talk, request.app[AUDIT], caller_of(request, "websocket"))
         try:
             async for text in talk.texts():
                 await client.take(text)
@@ -55,8 +56,10 @@ async def serve_client(request: web.Request) -> web.StreamResponse:
 class _Client:
     """One connection's requests."""
 
-    def __init__(self, api: Calls, talk: Conversation) -> None:
+    def __init__(self, api: Calls, talk: Conversation, audit: Audit, caller: Caller) -> None:
         self._api = api
+        self._audit = audit
+        self._caller = caller
         self._talk = talk
         self._room = asyncio.Semaphore(MOST_RECORDED)
         self._held = 0
@@ -81,15 +84,19 @@ class _Client:
 
     async def _begin(self, request: Request, job: RunTask) -> None:
         try:
-            if len(self._talk.tasks) >= MOST_IN_FLIGHT:
-                raise TooMany(f"{MOST_IN_FLIGHT} jobs of this connection are under way; wait for some to end")
-            bounded(job.options)
-            size = self._room_for(job)
+            with self._audit.refusals(self._caller, "run", job.name):
+                size = self._admitted(job)
             task = await self._api.known(job.name)
         except Exception as error:
             self._refuse(request.nonce, error)
         else:
             self._talk.spawn(self._holding(size, self._answer(request.nonce, self._run(task, job))))
+
+    def _admitted(self, job: RunTask) -> int:
+        if len(self._talk.tasks) >= MOST_IN_FLIGHT:
+            raise TooMany(f"{MOST_IN_FLIGHT} jobs of this connection are under way; wait for some to end")
+        bounded(job.options)
+        return self._room_for(job)
 
     def _room_for(self, job: RunTask) -> int:
         size = len(job.options or "")
@@ -108,13 +115,17 @@ class _Client:
             self._held -= size
 
     async def _run(self, task: Task | None, job: RunTask) -> str | None:
-        task = task or await self._api.task(job.name)
-        run = await self._api.submit(job.name, task, job.options)
+        with self._audit.around(self._caller, "run", job.name) as made:
+            task = task or await self._api.task(job.name)
+            run = await self._api.submit(job.name, task, job.options)
+            made.run = str(run.id)
         return _result(await self._api.end_of(run, lambda: not self._talk.socket.closed))
 
     async def _schedule(self, job: ScheduleTask) -> str:
         try:
-            run = await self._api.schedule(parse_when(job.when), job.name, bounded(job.options))
+            with self._audit.around(self._caller, "schedule", job.name) as made:
+                run = await self._api.schedule(parse_when(job.when), job.name, bounded(job.options))
+                made.run = str(run.id)
         finally:
             self._room.release()
         return dump_json({"id": str(run.id)})
@@ -129,7 +140,8 @@ class _Client:
             case GetTasks():
                 return list(await self._api.names())
             case UnscheduleTask(id_):
-                return {"found": await self._api.unschedule(id_)}
+                with self._audit.around(self._caller, "unschedule", id_ if isinstance(id_, str) else ""):
+                    return {"found": await self._api.unschedule(id_)}
             case Unknown(name):
                 return {"error": f"Bad request, unknown action {name}"}
         raise AssertionError(f"{action} is carried out elsewhere")

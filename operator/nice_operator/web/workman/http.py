@@ -110,6 +110,7 @@ HTTP_ROUTES = (
              500: "It failed or was lost", 503: "This server is draining", 504: "It timed out"},
             body=_BODY,
         ),
+        action="run",
     ),
     Route(
         "POST", "/schedule/{when}/{name}", schedule_task, Access.CHANGE,
@@ -119,9 +120,11 @@ HTTP_ROUTES = (
              404: "Nobody knows the name", 409: "The task is suspended or its policy forbids it"},
             body=_BODY,
         ),
+        action="schedule",
     ),
     Route(
         "DELETE", "/scheduled/{id}", unschedule_task, Access.CHANGE,
         Operation("Take back a scheduled job", {200: 'Whether one waited, as {"found": true}'}),
+        action="unschedule",
     ),
 )  # fmt: skip

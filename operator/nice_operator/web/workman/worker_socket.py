@@ -11,6 +11,7 @@ from nice_operator.domain.errors import InvalidInput, NiceError, Unavailable
 from nice_operator.engine.external.worker import ExternalWorker, Job
 from nice_operator.engine.service import Engine
 from nice_operator.web.aside import read_aside
+from nice_operator.web.audit import AUDIT, Audit, Caller, caller_of
 from nice_operator.web.identity import identity_of
 from nice_operator.web.keys import ENGINE, OPTIONS
 from nice_operator.web.outbox import Outbox
@@ -40,7 +41,7 @@ async def serve_worker(request: web.Request) -> web.StreamResponse:
         channel = _Channel(talk.outbox)
         namespace = request.app[OPTIONS].namespace
         connected = await engine.external.connect(identity_of(request), namespace, _peer(request), channel)
-        worker = _Worker(engine, connected, talk)
+        worker = _Worker(engine, connected, talk, request.app[AUDIT], caller_of(request, "worker"))
         try:
             async for text in talk.texts():
                 await worker.take(text)
@@ -70,8 +71,12 @@ class _Channel:
 class _Worker:
     """One connection's messages."""
 
-    def __init__(self, engine: Engine, connected: ExternalWorker, talk: Conversation) -> None:
+    def __init__(
+        self, engine: Engine, connected: ExternalWorker, talk: Conversation, audit: Audit, caller: Caller
+    ) -> None:
         self._engine = engine
+        self._audit = audit
+        self._caller = caller
         self._connected = connected
         self._talk = talk
         self._room = asyncio.Semaphore(MOST_REPORTS)
@@ -102,7 +107,8 @@ class _Worker:
     async def _register(self, name: str) -> None:
         """The worker is told nothing of a refusal: its library would take it for a job. People are."""
         try:
-            await self._engine.jobs.register(self._connected, name)
+            with self._audit.around(self._caller, "register", name):
+                await self._engine.jobs.register(self._connected, name)
         except NiceError as refusal:
             _log.warning("worker %s: %s", self._connected.session.worker, refusal)
         self._talk.outbox.send(TAKEN)
@@ -118,4 +124,4 @@ class _Worker:
 
 
 _OPERATION = Operation("WebSocket: register names, ask for jobs, send results", {101: "The socket is open"})
-WORKER_SOCKET = Route("GET", "/worker", serve_worker, Access.CHANGE, _OPERATION, streams=True)
+WORKER_SOCKET = Route("GET", "/worker", serve_worker, Access.CHANGE, _OPERATION, streams=True, action="work")

@@ -5,6 +5,9 @@ of its chunk, ``at`` Unix time in microseconds, ``s`` the stream, ``t`` the text
 ``open``: the line goes on in the stream's next chunk. ``p``: which part of the line it is, from 0, absent
 when it is the only one; ``more``: another part follows. ``shown``: the text that people read in place of the
 line. A reader may meet an event twice (an answer was lost, the batch was sent again): (``n``, ``p``) tells.
+
+The last event of a log is its *end*: an object with ``end`` and without ``n``. Whatever a run writes is
+inside ``t``, so it can say neither.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from typing import Any
 
 import orjson
 
-from nice_protocol.messages import LogLines
+from nice_protocol.messages import LogEnd, LogLines
+from nice_runner.logs.gaps import Gaps
 
 EVENT_OVERHEAD = 26
 """Bytes that CloudWatch counts for an event beside its message."""
@@ -45,6 +49,21 @@ def events_of(chunk: LogLines) -> Iterator[Event]:
         last = index == chunk.lines - 1
         shown = chunk.shown[index] if chunk.shown is not None else None
         yield from _line(chunk, index, texts[index], shown, last and not ends_whole)
+
+
+def end_of(end: LogEnd, missing: Gaps, *, at: int, cut: bool = False) -> Event:
+    """The end of a log: how many lines it had, those that ``missing`` says are not in this stream, and those
+    that nobody has. ``cut``: a later life of the worker wrote it, so more may be missing. ``at``: Unix time
+    in milliseconds."""
+    said: dict[str, Any] = {"end": end.lines, "gaps": missing.ranges()}
+    if end.gaps:
+        said["dropped"] = Gaps(end.gaps).ranges()
+    if end.why:
+        said["why"] = end.why
+    if cut:
+        said["cut"] = True
+    encoded = orjson.dumps(said)
+    return Event(at, encoded.decode(), len(encoded) + EVENT_OVERHEAD, end.lines)
 
 
 def _line(chunk: LogLines, index: int, text: str, shown: str | None, goes_on: bool) -> Iterator[Event]:
