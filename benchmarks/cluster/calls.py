@@ -1,4 +1,4 @@
-"""What the API server's audit log tells of the operator's calls, and when: it is the one clock for all of them."""
+"""What the API server's audit log tells of the operator's calls, and when: one clock for all of them."""
 
 from __future__ import annotations
 

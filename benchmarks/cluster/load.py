@@ -1,4 +1,4 @@
-"""Ten thousand NiceTasks, made and changed as fast as the API server takes them."""
+"""Ten thousand NiceTasks, made as fast as the API server takes them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.cluster.stage import NAMESPACE, Stage
+from benchmarks.cluster.stage import NAMESPACE, Stage, external
 from nice_operator.cluster.api import KubeApi
 from nice_operator.cluster.objects import tasks_path
 from nice_operator.ports import KubeAccess
-from tests.support.leader import manifest
 
 COUNT = 10_000
 CLIENTS = 24
@@ -25,16 +24,7 @@ def create(stage: Stage) -> None:
     """External tasks that are due once a year."""
 
     async def one(api: KubeApi, number: int) -> None:
-        await api.create(tasks_path(NAMESPACE), manifest(name_of(number), schedule="H H 29 2 *"))
-
-    asyncio.run(_each(stage, one))
-
-
-def change(stage: Stage, spec: dict[str, Any]) -> None:
-    """A merge patch of each one's spec."""
-
-    async def one(api: KubeApi, number: int) -> None:
-        await api.merge(tasks_path(NAMESPACE, name_of(number)), {"spec": spec})
+        await api.create(tasks_path(NAMESPACE), external(name_of(number), schedule="H H 29 2 *"))
 
     asyncio.run(_each(stage, one))
 

@@ -73,6 +73,16 @@ class Stage:
         self.kubectl("apply", "-f", "-", text=text)
 
 
+def external(name: str, **spec: Any) -> dict[str, Any]:
+    """A NiceTask that works elsewhere, so that it needs no pool."""
+    return {
+        "apiVersion": "nicecommander.dev/v1beta1",
+        "kind": "NiceTask",
+        "metadata": {"name": name},
+        "spec": {"timeoutAfter": "1 minute", "run": {"external": {}}, **spec},
+    }
+
+
 def say(text: str) -> None:
     """Progress, beside the table."""
     print(text, file=sys.stderr, flush=True)
