@@ -26,10 +26,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make bench-cluster ARGS=…", description="Measure on a cluster.")
     parser.add_argument("--only", choices=PARTS, action="append", help="only this part; repeatable")
     parser.add_argument("--name", default="bench", help="the native cluster's name (default bench)")
+    parser.add_argument("--tasks", type=int, default=10_000, help="how many are many (default 10000)")
     parser.add_argument("--keep", action="store_true", help="leave the cluster, to use it again")
     chosen = parser.parse_args(arguments)
     failed: list[str] = []
-    with opened(chosen.name, keep=chosen.keep) as stage:
+    with opened(chosen.name, tasks=chosen.tasks, keep=chosen.keep) as stage:
         figures = [figure for part in chosen.only or PARTS for figure in _told(stage, part, failed)]
     print(report.table(figures, machine.describe()))
     return 1 if failed else 0

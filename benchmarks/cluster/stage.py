@@ -28,6 +28,8 @@ class Stage:
 
     places: Places
     release: Release
+    tasks: int = 10_000
+    """How many are "many"."""
 
     @property
     def kubectl(self) -> Kubectl:
@@ -89,14 +91,14 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def opened(name: str, *, keep: bool = False) -> Iterator[Stage]:
+def opened(name: str, *, tasks: int, keep: bool = False) -> Iterator[Stage]:
     """The cluster and the release, taken away afterwards; with ``keep`` they stay, and are used again."""
     places = Places.of(name)
     if not places.complete.exists():
         _raise(places)
     try:
         with _release(places) as release:
-            yield Stage(places, release)
+            yield Stage(places, release, tasks)
     finally:
         if not keep:
             native.down(places)
