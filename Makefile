@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SETUP  := $(PYTHON) tools/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-mysql e2e cluster cluster-down cluster-torture check format chaos bench setup clean
+.PHONY: help run test test-mysql e2e cluster cluster-down cluster-torture check format chaos bench bench-cluster setup clean
 
 help: ## this list
 	@echo 'Nice Commander for Kubernetes'
@@ -69,6 +69,10 @@ chaos: ## 200 workers, 10,000 jobs, and a server: killed at random, nothing lost
 bench: ## the figures of the README, on this machine: make bench [ARGS=--only=api]
 	@$(SETUP) test
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+bench-cluster: ## figures on a cluster made for it, as root: make bench-cluster [ARGS=--only=many]
+	@$(SETUP) test
+	@exec $(BIN)/python -m benchmarks.cluster $(ARGS)
 
 setup: ## install what is needed for working on it (the other commands do so by themselves)
 	@$(SETUP) test
