@@ -80,8 +80,8 @@ class Cloud:
         self._wait(DOOR)
 
     def close(self) -> None:
-        """Break off what goes through, and refuse what comes; returns when it is."""
-        self.kubectl("delete", "pod", DOOR, "-n", self.namespace, "--grace-period=0", "--force", "--wait")
+        """Break off what goes through, and refuse what comes. The pod is gone when its processes are."""
+        self.kubectl("delete", "pod", DOOR, "-n", self.namespace, "--wait", "--timeout=60s", seconds=70)
 
     def values(self) -> dict[str, Any]:
         """What the chart is told."""
