@@ -20,6 +20,7 @@ import uvloop
 from aiohttp import web
 
 from nice_operator.bootstrap.clock import SystemClock
+from nice_operator.bootstrap.garbage import leave_what_stands
 from nice_operator.domain.ids import TaskId, uuid7
 from nice_operator.domain.task import TaskDefinition
 from nice_operator.engine.planning import plan_put
@@ -53,6 +54,7 @@ async def serve(url: str, count: int) -> None:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
+    leave_what_stands()
     _say(port=runner.addresses[0][1], due=due * 1_000_000)
     last = await asyncio.to_thread(_await_runs, url, count, due + GIVE_UP_SECONDS)
     _say(last=last)

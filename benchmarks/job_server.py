@@ -17,6 +17,7 @@ import uvloop
 from aiohttp import web
 
 from nice_operator.bootstrap.clock import SystemClock
+from nice_operator.bootstrap.garbage import leave_what_stands
 from nice_operator.engine.service import Engine
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.lease.local import LocalWakeups
@@ -40,6 +41,7 @@ async def serve(url: str) -> None:
     runner = web.AppRunner(make_app(engine), **RUNNER_OPTIONS, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
+    leave_what_stands()
     print(json.dumps({"port": runner.addresses[0][1]}), flush=True)
     await ended.wait()
     await engine.stop()

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from nice_operator.domain.errors import InvalidInput
+from nice_operator.domain.errors import InvalidInput, TaskChanged
 from nice_operator.domain.run import MissedSpan, RunState
-from nice_operator.ports import PutTask, RunFilter
+from nice_operator.ports import Basis, PutTask, RunFilter
 from tests.support.stores import StoreHarness
 
 
@@ -136,6 +136,37 @@ async def test_what_a_new_version_makes_impossible_is_told_once(harness: StoreHa
 
     (row,) = (await harness.store.list_runs(RunFilter(task_id=task.id))).runs
     assert (row.state, row.reason, row.missed) == (RunState.MISSED, "BeforeCreation", span)
+
+
+async def test_a_version_that_was_planned_before_a_fire_is_refused_and_writes_nothing(
+    harness: StoreHarness,
+) -> None:
+    """Else the moment would be fired, and told as missed by the plan that did not know."""
+    task = await harness.put("a", due_in=0)
+    planned_on = Basis(task.id, task.generation, task.next_fire_at)
+    span = MissedSpan(harness.now(), harness.now(), 1)
+    edit = replace(
+        harness.definition("a", priority=1), basis=planned_on, missed=span, missed_reason="TooLate"
+    )
+    await harness.store.fire([await harness.plan(task, "c:1")])
+
+    with pytest.raises(TaskChanged, match="plan it again"):
+        await harness.store.put_task(edit)
+    kept = await harness.store.get_task_by_id(task.id)
+    assert kept is not None
+    again = replace(edit, basis=Basis(kept.id, kept.generation, kept.next_fire_at), missed=None)
+    changed = await harness.store.put_task(again)
+
+    assert (kept.generation, changed.generation) == (1, 2)
+    (run,) = (await harness.store.list_runs(RunFilter(task_id=task.id))).runs
+    assert run.fire_key == "c:1"
+
+
+async def test_a_plan_for_a_new_task_is_refused_when_somebody_else_has_made_it(harness: StoreHarness) -> None:
+    await harness.put("a", due_in=5)
+
+    with pytest.raises(TaskChanged):
+        await harness.store.put_task(replace(harness.definition("a", priority=1), basis=Basis()))
 
 
 def _stalled(harness: StoreHarness, **manifest: object) -> PutTask:

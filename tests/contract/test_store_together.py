@@ -16,7 +16,7 @@ from nice_operator.domain.errors import InvalidInput, KeyReused
 from nice_operator.domain.ids import OutcomeId, SessionId, uuid7
 from nice_operator.domain.run import LogSummary, Outcome, RunState, Usage
 from nice_operator.domain.task import Task
-from nice_operator.ports import FinishVerdict, HeldRun, StartVerdict, Submitted
+from nice_operator.ports import FinishVerdict, HeldRun, PutTask, StartVerdict, Submitted
 from tests.support.stores import CALLER, HOST, FakeHolder, StoreHarness, decision
 
 MANY = 60
@@ -213,3 +213,59 @@ async def test_large_payloads_at_once_are_all_recorded_beside_a_small_one(harnes
     made = await asyncio.gather(*asked)
 
     assert [submitted.created for submitted in made] == [True] * 21
+
+
+async def test_new_versions_of_many_tasks_take_effect_with_few_statements(harness: StoreHarness) -> None:
+    await asyncio.gather(*(harness.store.put_task(_version(harness, n, 1)) for n in range(MANY)))
+
+    with counted(harness) as statements:
+        changed = await asyncio.gather(
+            *(harness.store.put_task(_version(harness, n, 2, priority=n)) for n in range(MANY))
+        )
+
+    assert statements.total() < MANY, f"a few statements for many versions were expected, found {statements}"
+    for number, task in enumerate(changed):
+        assert (task.generation, task.spec and task.spec.priority) == (2, number)
+        assert task == await harness.store.get_task("default", f"t-{number}")
+        assert await harness.store.get_version(task.id, 1) == {"written": 1}
+
+
+async def test_of_many_new_versions_each_is_answered_as_it_would_be_alone(harness: StoreHarness) -> None:
+    for n in range(6):
+        await harness.store.put_task(_version(harness, n, 2, policy="Enqueue", limit=1))
+    waiting = await harness.store.get_task("default", "t-0")
+    assert waiting is not None
+    first, second = [await harness.submit(waiting) for _ in range(2)]
+    deleted = await harness.store.get_task("default", "t-1")
+    assert deleted is not None
+    await harness.store.delete_task(deleted.id)
+
+    answers = await asyncio.gather(
+        harness.store.put_task(_version(harness, 0, 3, policy="Enqueue", limit=2)),
+        harness.store.put_task(_version(harness, 1, 3)),
+        harness.store.put_task(_version(harness, 2, 1)),
+        harness.store.put_task(_version(harness, 3, 3, taskName="t-4")),
+        harness.store.put_task(_version(harness, 5, 3, suspend=True)),
+        harness.store.put_task(_version(harness, 5, 4)),
+        return_exceptions=True,
+    )
+
+    more, revived, old, clash, *both = answers
+    assert isinstance(more, Task)
+    assert [(await harness.run(each.run.id)).blocked_by for each in (first, second)] == [None, None]
+    assert isinstance(revived, Task)
+    assert (revived.id, revived.generation, revived.deleted_at) == (deleted.id, 3, None)
+    assert isinstance(old, Task)
+    assert old.generation == 2
+    assert isinstance(clash, InvalidInput)
+    assert all(isinstance(each, Task) for each in both)
+    last = await harness.store.get_task("default", "t-5")
+    assert last is not None
+    assert last.generation == 4
+    assert last.spec is not None
+    assert not last.spec.suspend
+
+
+def _version(harness: StoreHarness, number: int, generation: int, **manifest: Any) -> PutTask:
+    manifest = manifest or {"written": generation}
+    return harness.definition(f"t-{number}", generation=generation, **manifest)

@@ -29,7 +29,9 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if here / "chaos" in item.path.parents:
+            item.add_marker(pytest.mark.chaos)
+        elif here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
 
 
@@ -46,6 +48,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     if report.when == "call" and report.failed and (target := used.get("target")):
         folder = FAILURES / "".join(c if c.isalnum() else "-" for c in item.name)[:80]
         namespaces = [used[name] for name in ("namespace", "shared_namespace") if name in used]
+        namespaces += [used["stage"].namespace] if "stage" in used else []
         collect(target, namespaces, folder)
         where = f"descriptions, events and logs are in {folder}"
         report.sections.append(("the cluster", f"{where}\n{digest(folder, namespaces)}"))

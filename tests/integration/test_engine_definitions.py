@@ -6,11 +6,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.domain.errors import InvalidInput
 from nice_operator.domain.run import RunState, Trigger
 from nice_operator.domain.task import Task, TaskDefinition
-from nice_operator.resources import read_definition
-from tests.support.engine import Harness, running_engine
+from nice_operator.engine.planning import plan_due
+from nice_operator.engine.service import Engine
+from nice_operator.engine.settings import EngineSettings
+from nice_operator.lease.local import LocalWakeups
+from nice_operator.ports import PutTask, RunFilter
+from nice_operator.resources import read_definition, spec_from_manifest
+from nice_operator.store.sql_store import SqlStore
+from tests.support.engine import Harness, Known, running_engine
 
 
 def _declared(
@@ -94,3 +103,36 @@ async def test_a_task_recreated_under_its_name_is_not_deleted_with_the_old_one(t
 async def _runs(harness: Harness, answer: object) -> list[Any]:
     assert isinstance(answer, Task), answer
     return list(await harness.runs(answer))
+
+
+class OutrunStore(SqlStore):
+    """The real store, on which another replica fires whatever is due just before a definition is written, as
+    often as ``outrun`` says."""
+
+    outrun = 0
+
+    async def put_task(self, put: PutTask) -> Task:
+        if self.outrun:
+            self.outrun -= 1
+            now, due = await self.due_tasks(10)
+            await self.fire([plan for task in due if (plan := plan_due(task, now)) is not None])
+        return await super().put_task(put)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "in_a_batch"])
+async def test_a_moment_that_another_replica_fires_while_its_task_is_suspended_is_not_missed_too(
+    tmp_path: Path, together: bool
+) -> None:
+    store = await OutrunStore.open(tmp_path / "nice.db", read_spec=spec_from_manifest)
+    assert isinstance(store, OutrunStore)
+    engine = Engine(store, store.logs, LocalWakeups(), Known(), SystemClock(), EngineSettings())
+    task = await engine.tasks.put(_declared("tick", schedule="1 hour"))  # not started: nobody else fires it
+    store.outrun = 1
+
+    edit = _declared("tick", generation=2, schedule="1 hour", suspend=True)
+    await (engine.tasks.put_many([edit]) if together else engine.tasks.put(edit))
+
+    (run,) = (await store.list_runs(RunFilter(task_id=task.id))).runs
+    (fresh,) = await engine.tasks.all()
+    await store.close()
+    assert (run.state, fresh.generation, fresh.next_fire_at) == (RunState.QUEUED, 2, None)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from nice_operator.bootstrap import sockets
 from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.bootstrap.coordination import Coordination, coordination
+from nice_operator.bootstrap.garbage import leave_what_stands
 from nice_operator.bootstrap.log_store import LogKeeping, log_keeping
 from nice_operator.bootstrap.serving import serving
 from nice_operator.bootstrap.stopping import StopRequests
@@ -75,6 +76,7 @@ async def run_cluster(settings: ClusterSettings) -> int:
         await stack.enter_async_context(_running(engine))
         await stack.enter_async_context(serving(app, listeners))
         _log.info("replica %s serves port %d", settings.pod, listeners[0].getsockname()[1])
+        leave_what_stands()
         await requests.drain.wait()
         _log.info("replica %s ends; what its workers run goes on", settings.pod)
         await asyncio.sleep(LEAVE_SECONDS)

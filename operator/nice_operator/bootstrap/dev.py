@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nice_operator.bootstrap import sockets
 from nice_operator.bootstrap.clock import SystemClock
+from nice_operator.bootstrap.garbage import leave_what_stands
 from nice_operator.bootstrap.greeting import greet
 from nice_operator.bootstrap.log_copies import CopiedLogs, Copier
 from nice_operator.bootstrap.parting import part
@@ -59,6 +60,7 @@ async def run_dev(settings: DevSettings) -> int:
         worker = await _worker(settings, data, engine, stack)
         tasks = [summary.task for summary in await engine.tasks.list()]
         greet(settings, data, port, tasks, definitions.broken())
+        leave_what_stands()
         await requests.drain.wait()
         await part(engine, worker, requests)
     return DISPLACED if kube is not None and kube.displaced.is_set() else 0

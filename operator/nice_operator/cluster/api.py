@@ -10,7 +10,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import orjson
 from kubernetes.aio.client.api_client import ApiClient
@@ -50,6 +51,7 @@ class KubeApi:
         configuration = Configuration()
         configuration.connection_pool_maxsize = connections
         await _load(access, configuration)
+        _read_environment_once(configuration)
         return cls(ApiClient(configuration), access, user_agent)
 
     async def close(self) -> None:
@@ -146,6 +148,15 @@ async def _load(access: KubeAccess, configuration: Configuration) -> None:
         raise InvalidInput(
             f"no access to Kubernetes: {error}; expected credentials in {where}; give a kubeconfig that works"
         ) from error
+
+
+def _read_environment_once(configuration: Configuration) -> None:
+    """The transport would look for proxies and a netrc file at every call, which is a fifth of what a call
+    costs."""
+    host = urlsplit(configuration.host)
+    if configuration.proxy is None and not proxy_bypass(host.hostname or ""):
+        configuration.proxy = getproxies().get(host.scheme)
+    configuration.client_session_kwargs = {"trust_env": False}
 
 
 def _in_cluster(configuration: Configuration) -> bool:

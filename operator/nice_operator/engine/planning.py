@@ -8,7 +8,7 @@ from nice_operator.domain.schedule import FirstFire, MissReason, Standing, first
 from nice_operator.domain.schedule.catchup import span_of
 from nice_operator.domain.task import CatchUp, ConcurrencyPolicy, Task, TaskDefinition, TaskSpec
 from nice_operator.engine import timetables
-from nice_operator.ports import DueTask, FirePlan, PlannedFire, PutTask
+from nice_operator.ports import Basis, DueTask, FirePlan, PlannedFire, PutTask
 
 
 def plan_put(definition: TaskDefinition, known: Task | None, now: datetime) -> PutTask:
@@ -23,7 +23,11 @@ def plan_put(definition: TaskDefinition, known: Task | None, now: datetime) -> P
     first = _first_fire(definition, spec, previous, anchor, now)
     next_fire_at = None if spec.suspend else first.next_fire_at
     reason = first.reason.value if first.reason else ""
-    return PutTask(definition, next_fire_at, anchor, first.missed, reason)
+    return PutTask(definition, next_fire_at, anchor, first.missed, reason, basis=_basis(known))
+
+
+def _basis(known: Task | None) -> Basis:
+    return Basis() if known is None else Basis(known.id, known.generation, known.next_fire_at)
 
 
 def _first_fire(

@@ -6,9 +6,10 @@ import asyncio
 import difflib
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, NiceError, NotFound
+from nice_operator.domain.errors import Conflict, InvalidInput, KeyReused, NiceError, NotFound, TaskChanged
 from nice_operator.domain.ids import RunId, uuid7
 from nice_operator.domain.run import ACTIVE_STATES, Requester, Run, Trigger
 from nice_operator.domain.schedule import Fire, Timetable
@@ -26,6 +27,8 @@ from nice_operator.ports import NewRun, PutTask, RunFilter, Store, Wakeups
 _log = logging.getLogger(__name__)
 
 LAST_RUNS = 10
+PLAN_TRIES = 10
+"""How often a definition is planned anew because its task was fired meanwhile."""
 ACTIVE_PAGE = 1000
 """Active runs of one task that are looked at to explain it and to count them on its page."""
 
@@ -67,15 +70,26 @@ class TaskService:
         Raises InvalidInput when another task of the namespace has the same ``taskName``.
         """
         async with self._writing:
-            known = await self._store.get_task(definition.namespace, definition.name)
-            put = plan_put(definition, known, await self._store.now())
-            task = await self._store.put_task(put)
+            known, task = await self._plan_and_put(definition)
         self._wakeups.publish(topics.DUE, topics.TASKS)
         if known is None or known.id != task.id:
             self._first_met.add(task.uid)
         await self._run_if_asked(definition, task)
         self._first_met.discard(task.uid)
         return task
+
+    async def _plan_and_put(self, definition: TaskDefinition) -> tuple[Task | None, Task]:
+        """The task as it was before and as it is now. Another replica may fire it between the look and the
+        write; then the plan is made anew."""
+        for _ in range(PLAN_TRIES - 1):
+            with suppress(TaskChanged):
+                return await self._plan_and_put_once(definition)
+        return await self._plan_and_put_once(definition)
+
+    async def _plan_and_put_once(self, definition: TaskDefinition) -> tuple[Task | None, Task]:
+        known = await self._store.get_task(definition.namespace, definition.name)
+        put = plan_put(definition, known, await self._store.now())
+        return known, await self._store.put_task(put)
 
     async def put_many(self, definitions: Sequence[TaskDefinition]) -> Sequence[Task | NiceError]:
         """``put`` for definitions of different tasks, decided and written together: for each its task, or
@@ -98,7 +112,10 @@ class TaskService:
 
     async def _put_or_refuse(self, put: PutTask) -> Task | NiceError:
         try:
-            return await self._store.put_task(put)
+            try:
+                return await self._store.put_task(put)
+            except TaskChanged:
+                return (await self._plan_and_put(put.definition))[1]
         except NiceError as error:
             return error
 

@@ -78,6 +78,7 @@ from nice_operator.ports.store import (
     Store,
 )
 from nice_operator.ports.tasks import (
+    Basis,
     BrokenFile,
     DueTask,
     FirePlan,
@@ -90,6 +91,7 @@ from nice_operator.ports.tasks import (
 __all__ = [
     "LOCAL_TOPICS",
     "MOST_TAKEN",
+    "Basis",
     "BrokenFile",
     "CancelResult",
     "ClaimRequest",

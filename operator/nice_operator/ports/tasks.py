@@ -14,6 +14,16 @@ from nice_operator.domain.task import Task, TaskDefinition
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a plan for a definition was made from: the living task of its uid as it was read; all None and 0
+    when there was none."""
+
+    task: TaskId | None = None
+    generation: int = 0
+    next_fire_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PutTask:
     """Record a definition. Level-triggered and idempotent by (uid, generation): an older generation than
     the one stored changes nothing.
@@ -22,6 +32,8 @@ class PutTask:
     for a stalled definition, whose task keeps its last good version and schedule. ``missed``: planned
     moments that this version makes impossible (a runAt before the task was made, fires still due under the
     schedule that it replaces); they become one ``missed`` row in the transaction that records the version.
+    ``basis``: refuse (TaskChanged) when the task is not any more what this was planned from, because somebody
+    has fired it meanwhile: a moment must not be fired and missed. None: whatever it is.
     """
 
     definition: TaskDefinition
@@ -30,6 +42,7 @@ class PutTask:
     missed: MissedSpan | None = None
     missed_reason: str = ""
     missed_message: str = ""
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,21 @@ import sqlalchemy as sa
 
 from nice_operator.domain.ids import TaskId
 from nice_operator.domain.run import ACTIVE_STATES, RunState
+from nice_operator.store.prepared import Prepared
 from nice_operator.store.tables import runs, tasks
 from nice_operator.store.tx import Tx
+
+_EARLIEST = Prepared(
+    sa.select(sa.func.min(runs.c.available_at).label("at")).where(
+        runs.c.state == RunState.QUEUED, runs.c.available_at > sa.bindparam("now")
+    )
+)
 
 
 def next_available(tx: Tx) -> timedelta | None:
     """How long until the next queued run's time comes (a retry, a request for later); None without one."""
-    later = (runs.c.state == RunState.QUEUED, runs.c.available_at > tx.now)
-    row = tx.first(sa.select(sa.func.min(runs.c.available_at).label("at")).where(*later))
-    return None if row is None or row.at is None else timedelta(microseconds=row.at - tx.now)
+    (row,) = _EARLIEST.all(tx, {"now": tx.now})
+    return None if row.at is None else timedelta(microseconds=row.at - tx.now)
 
 
 def active_counts(tx: Tx, namespace: str | None) -> Mapping[TaskId, int]:

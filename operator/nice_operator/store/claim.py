@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -13,6 +13,7 @@ from nice_operator.domain.run import HELD_STATES, Run, RunState
 from nice_operator.domain.task import POOL_QUEUE
 from nice_operator.ports import Claimed, ClaimRequest
 from nice_operator.store.leases import CLAIMED
+from nice_operator.store.prepared import Prepared, Row
 from nice_operator.store.rows import to_run
 from nice_operator.store.sessions import may_claim
 from nice_operator.store.slots import admit_new
@@ -26,6 +27,18 @@ _AFTER_POOLS = "pool;"
 
 Condition = sa.ColumnElement[bool]
 
+CLAIMABLE: tuple[Condition, ...] = (
+    runs.c.state == RunState.QUEUED,
+    runs.c.waiting == 0,
+    runs.c.available_at <= sa.bindparam("now"),
+)
+"""What makes a run one that can be claimed now."""
+
+_IN_POOLS = sa.and_(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS)
+_POOL_QUEUES = Prepared(
+    sa.select(runs.c.queue).distinct().where(_IN_POOLS, *CLAIMABLE).order_by(runs.c.queue)
+)
+
 
 def claim(tx: Tx, versions: Versions, request: ClaimRequest) -> Sequence[Claimed]:
     """Up to ``free`` runs, by priority, then age; none for a session that is closed, was
@@ -33,10 +46,9 @@ def claim(tx: Tx, versions: Versions, request: ClaimRequest) -> Sequence[Claimed
     if request.free < 1 or not may_claim(tx, request.session):
         return ()
     admit_new(tx, versions)
-    rows: list[sa.Row[Any]] = []
+    rows: list[Row] = []
     for queue in _queues(tx, request):
-        offered = sa.and_(queue, *_not_refused(request))
-        rows += tx.locked(candidates(tx, request.selectors, offered, request.free - len(rows)), skip=True)
+        rows += _offered(tx, request, queue, request.free - len(rows))
         if len(rows) >= request.free:
             break
     if not rows:
@@ -55,51 +67,47 @@ def held(tx: Tx, versions: Versions, session: SessionId) -> Sequence[Claimed]:
     ]
 
 
-def _queues(tx: Tx, request: ClaimRequest) -> Iterator[Condition]:
-    """One condition per query. A server gets one queue at a time, because only then it walks the index in
-    order and locks what it returns; SQLite locks nothing and takes all at once."""
-    if request.queues is not None and tx.mysql:
-        yield from (runs.c.queue == queue for queue in request.queues)
+def _queues(tx: Tx, request: ClaimRequest) -> Iterator[Collection[str] | None]:
+    """Those of one query; None: those of all pools. A server gets one queue at a time, because only then it
+    walks the index in order and locks what it returns; SQLite locks nothing and takes all at once."""
+    if not tx.mysql:
+        yield request.queues
     elif request.queues is not None:
-        yield runs.c.queue.in_(request.queues)
-    elif tx.mysql:
-        found = tx.all(_pool_queues(tx))
-        yield from (runs.c.queue == row.queue for row in found)
+        yield from ([queue] for queue in request.queues)
     else:
-        yield sa.and_(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS)
+        yield from ([row.queue] for row in _POOL_QUEUES.all(tx, {"now": tx.now}))
 
 
-def _not_refused(request: ClaimRequest) -> tuple[Condition, ...]:
-    if not request.refused:
-        return ()
-    return (sa.tuple_(runs.c.task_id, runs.c.generation).not_in(sorted(request.refused)),)
+def _offered(tx: Tx, request: ClaimRequest, queues: Collection[str] | None, room: int) -> list[Row]:
+    """What is next for the asker, whom some versions may have been refused by."""
+    if queues is not None and not queues:
+        return []
+    values = {"queues": queues, "refused": sorted(request.refused), "selectors": request.selectors}
+    query = _next(pools=queues is None, refused=bool(request.refused))
+    return query.all(tx, {**values, "now": tx.now, "room": room})
 
 
-def _pool_queues(tx: Tx) -> sa.Select[Any]:
-    return (
-        sa.select(runs.c.queue)
-        .distinct()
-        .where(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS, *claimable(tx))
-        .order_by(runs.c.queue)
-    )
+@cache
+def _next(*, pools: bool, refused: bool) -> Prepared:
+    where = [_IN_POOLS if pools else runs.c.queue.in_(sa.bindparam("queues", expanding=True))]
+    if refused:
+        version = sa.tuple_(runs.c.task_id, runs.c.generation)
+        where.append(version.not_in(sa.bindparam("refused", expanding=True)))
+    return next_where(*where)
 
 
-def claimable(tx: Tx) -> tuple[Condition, ...]:
-    """What makes a run one that can be claimed now."""
-    return (runs.c.state == RunState.QUEUED, runs.c.waiting == 0, runs.c.available_at <= tx.now)
-
-
-def candidates(tx: Tx, selectors: Sequence[str], queue: Condition, limit: int) -> sa.Select[Any]:
-    """What is next in a queue, by priority, then age."""
-    return (
+def next_where(*where: Condition) -> Prepared:
+    """A query for what is next, by priority, then age: at most ``room`` runs for one of ``selectors``."""
+    return Prepared(
         sa.select(runs)
-        .where(queue, *claimable(tx), runs.c.selector.in_(selectors))
+        .where(*where, *CLAIMABLE, runs.c.selector.in_(sa.bindparam("selectors", expanding=True)))
         .order_by(runs.c.priority_rank, runs.c.available_at, runs.c.id)
-        .limit(limit)
+        .limit(sa.bindparam("room", type_=sa.Integer)),
+        skips=True,
     )
 
 
-def _take(tx: Tx, request: ClaimRequest, rows: Sequence[sa.Row[Any]]) -> None:
+def _take(tx: Tx, request: ClaimRequest, rows: Sequence[Row]) -> None:
     moved = tx.write(
         sa.update(runs)
         .where(runs.c.id.in_(sorted(row.id for row in rows)), runs.c.state == RunState.QUEUED)
@@ -119,14 +127,12 @@ def _take(tx: Tx, request: ClaimRequest, rows: Sequence[sa.Row[Any]]) -> None:
         raise RuntimeError(f"{len(rows)} locked runs were to be claimed, {moved} were: the lock is not held")
 
 
-def _with_versions(
-    tx: Tx, versions: Versions, rows: Sequence[sa.Row[Any]]
-) -> list[tuple[sa.Row[Any], Version]]:
+def _with_versions(tx: Tx, versions: Versions, rows: Sequence[Row]) -> list[tuple[Row, Version]]:
     found = versions.many(tx, [VersionKey(row.task_id, row.generation) for row in rows])
     return [(row, found[VersionKey(row.task_id, row.generation)]) for row in rows]
 
 
-def _after(tx: Tx, request: ClaimRequest, row: sa.Row[Any], version: Version) -> Run:
+def _after(tx: Tx, request: ClaimRequest, row: Row, version: Version) -> Run:
     """The run as ``_take`` left it, without reading it again."""
     return replace(
         to_run(row, version.namespace, version.name),

@@ -7,6 +7,7 @@ as stored. Words that our own code chooses (states) stay readable text.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -101,3 +102,21 @@ class Text(Utf8):
     def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         """LONGBLOB where the server has it."""
         return mysql.LONGBLOB() if dialect.name in ("mysql", "mariadb") else sa.LargeBinary()
+
+
+def keeping(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any]:
+    """How a value becomes what the database keeps, where it is handed to the driver as it is."""
+    if isinstance(kind, Id):
+        return lambda value: None if value is None else value.bytes
+    if isinstance(kind, Utf8):
+        return lambda value: None if value is None else value.encode()
+    if isinstance(kind, sa.String):
+        return lambda value: None if value is None else str(value)
+    return lambda value: value
+
+
+def reading(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """How a value that the driver gave, and that is not NULL, is read; None: it is as wanted."""
+    if isinstance(kind, Id):
+        return lambda value: UUID(bytes=value)
+    return bytes.decode if isinstance(kind, Utf8) else None

@@ -56,6 +56,7 @@ class Database:
         )
         self.writer = connect(url, writer=True, size=1, clock=clock)
         self.reader = connect(url, writer=False, size=READERS, clock=clock)
+        self._clock = None if is_mysql(self.writer.dialect) else clock
         self.reserve: Database | None = None
         if reserve and is_mysql(self.writer.dialect):
             self.reserve = Database(url, clock, reserve=False)
@@ -170,7 +171,7 @@ class Database:
         for attempt in range(TRIES):
             try:
                 with self.writer.begin() as connection:
-                    return work(Tx(connection))
+                    return work(Tx(connection, self._clock))
             except Exception as error:
                 if means_disconnect(getattr(error, "orig", error)):
                     self.reader.dispose()  # they look at the same demoted server, and nothing tells them
@@ -187,7 +188,7 @@ class Database:
         while True:
             try:
                 with self.reader.connect() as connection:
-                    return operation(Tx(connection))
+                    return operation(Tx(connection, self._clock))
             except sa.exc.SQLAlchemyError as error:
                 if judge(error) not in _PASSING or time.monotonic() + 0.1 > give_up:
                     raise _translated(error) from error

@@ -15,6 +15,7 @@ from nice_operator.domain.run import RunState
 from nice_operator.ports import FinishDecision, FinishVerdict
 from nice_operator.store.endings import MEASURED, Ending, final_values, leave_running, told
 from nice_operator.store.many_rows import EachUpdate
+from nice_operator.store.prepared import Prepared
 from nice_operator.store.tables import attempts, runs
 from nice_operator.store.times import span
 from nice_operator.store.tx import Tx
@@ -26,13 +27,18 @@ LARGE = 4 * 1024
 """Characters of result and message beyond which a report is written by itself: one statement for many
 reports must stay far below what a server takes (max_allowed_packet)."""
 
-_RUNNING = sa.select(runs.c.id, runs.c.state, runs.c.epoch, runs.c.session, runs.c.active_key).where(
-    runs.c.id.in_(sa.bindparam("ids", expanding=True))
+_RUNNING = Prepared(
+    sa.select(runs.c.id, runs.c.state, runs.c.epoch, runs.c.session, runs.c.active_key).where(
+        runs.c.id.in_(sa.bindparam("ids", expanding=True))
+    ),
+    locks=True,
 )
-_OPEN = sa.select(attempts.c.run_id, attempts.c.epoch).where(
-    attempts.c.run_id.in_(sa.bindparam("ids", expanding=True)),
-    attempts.c.stale == 0,
-    attempts.c.ended_at.is_(None),
+_OPEN = Prepared(
+    sa.select(attempts.c.run_id, attempts.c.epoch).where(
+        attempts.c.run_id.in_(sa.bindparam("ids", expanding=True)),
+        attempts.c.stale == 0,
+        attempts.c.ended_at.is_(None),
+    )
 )
 _LEFT = ("active_key", "lease_until", "finished_at")
 _TOLD = ("reason", "message", "stopped_by")
@@ -66,8 +72,8 @@ def finish(tx: Tx, versions: Versions, decision: FinishDecision) -> FinishVerdic
 def finish_together(tx: Tx, decisions: Sequence[FinishDecision]) -> Mapping[int, FinishVerdict]:
     """The usual case of many at once: the holder reports the end of a run that holds no slot."""
     ids = {"ids": sorted({decision.held.id for decision in decisions})}
-    found = {row.id: row for row in tx.locked(_RUNNING, ids)}
-    opened = {(row.run_id, row.epoch) for row in tx.all(_OPEN, ids)}
+    found = {row.id: row for row in _RUNNING.all(tx, ids)}
+    opened = {(row.run_id, row.epoch) for row in _OPEN.all(tx, ids)}
     ready: dict[int, FinishDecision] = {}
     for place, decision in enumerate(decisions):
         row = found.get(decision.held.id)

@@ -81,12 +81,10 @@ def find_unused_versions(tx: Tx, limit: int) -> Sequence[VersionKey]:
 
 def delete_versions(tx: Tx, unused: Sequence[VersionKey]) -> None:
     """Delete versions. New runs are made of present versions only, so an unused old one stays unused."""
-    for key in unused:
-        tx.write(
-            sa.delete(task_versions).where(
-                task_versions.c.task_id == key.task_id, task_versions.c.generation == key.generation
-            )
-        )
+    keys = sorted((key.task_id, key.generation) for key in unused)
+    if keys:
+        named = sa.tuple_(task_versions.c.task_id, task_versions.c.generation).in_(keys)
+        tx.write(sa.delete(task_versions).where(named))
 
 
 def _tasks_after(after: UUID | None, at_once: int) -> sa.Select[Any]:

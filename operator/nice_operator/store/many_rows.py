@@ -16,7 +16,7 @@ import orjson
 import sqlalchemy as sa
 
 from nice_operator.domain.run import RunState
-from nice_operator.store.columns import Id, Utf8
+from nice_operator.store.columns import Id, Utf8, keeping
 from nice_operator.store.tx import Tx
 
 Values = Mapping[str, Any]
@@ -107,7 +107,7 @@ class _Rows:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._marks = ", ".join("?" * len(columns))
-        self._kept = [(column.name, _keeping(column)) for column in columns]
+        self._kept = [(column.name, keeping(column.type)) for column in columns]
         self._plain = [(column.name, _plain(column)) for column in columns]
         self._places = {column.name: f"told.column{place}" for place, column in enumerate(columns, 1)}
 
@@ -157,17 +157,6 @@ def _cell(column: Column) -> str:
     if isinstance(column.type, sa.String):
         return "VARCHAR(16)"
     return "DOUBLE" if isinstance(column.type, sa.Double) else "BIGINT"
-
-
-def _keeping(column: Column) -> Callable[[Any], Any]:
-    """How a value of a column becomes what the database keeps."""
-    if isinstance(column.type, Id):
-        return lambda value: None if value is None else value.bytes
-    if isinstance(column.type, Utf8):
-        return lambda value: None if value is None else value.encode()
-    if isinstance(column.type, sa.String):
-        return lambda value: None if value is None else str(value)
-    return lambda value: value
 
 
 def _plain(column: Column) -> Callable[[Any], Any]:

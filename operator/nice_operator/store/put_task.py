@@ -7,17 +7,17 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from nice_operator.domain.errors import InvalidInput, Problem
+from nice_operator.domain.errors import InvalidInput, Problem, TaskChanged
 from nice_operator.domain.ids import uuid7
 from nice_operator.domain.task import UNDECLARED, Task, TaskDefinition
-from nice_operator.ports import PutTask
+from nice_operator.ports import Basis, PutTask
 from nice_operator.store.delete_task import delete_row
 from nice_operator.store.manifests import render, same
 from nice_operator.store.new_runs import missed, missed_key, planned
 from nice_operator.store.slots import promote
 from nice_operator.store.tables import runs, task_versions, tasks
 from nice_operator.store.task_rows import living_row, read_manifest, to_task
-from nice_operator.store.times import maybe_micros, to_micros
+from nice_operator.store.times import maybe_datetime, maybe_micros, to_micros
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Versions
 
@@ -28,12 +28,14 @@ def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
     """Make the task what the definition says, and return it.
 
     A new uid under a name in use is a new task; the old one is deleted (T14). A uid that was deleted
-    comes back to life. Raises InvalidInput when another living task has the same ``spec.taskName``.
+    comes back to life. Raises InvalidInput when another living task has the same ``spec.taskName``, and
+    TaskChanged when the plan was made from another state of the task.
     """
     definition = put.definition
     row = _by_uid(tx, definition.uid)
     if row is not None and _nothing_new(tx, definition, row):
         return to_task(tx, versions, row)
+    _refuse_outdated(put, row)
     other = living_row(tx, definition.namespace, definition.name)
     replaced = None if other is None or (row is not None and other.id == row.id) else other.id
     _claim_task_name(tx, definition, {None if row is None else row.id, replaced})
@@ -54,6 +56,19 @@ def _nothing_new(tx: Tx, definition: TaskDefinition, row: Row) -> bool:
         return False
     generation = definition.generation or _next_generation(tx, definition, row)
     return generation <= int(row.observed_generation)
+
+
+def _refuse_outdated(put: PutTask, row: Row | None) -> None:
+    """The row is locked: from here to the commit nobody else fires it."""
+    if put.basis is None or put.definition.spec is None:
+        return
+    living = row is not None and row.living is not None
+    found = Basis(row.id, row.generation, maybe_datetime(row.next_fire_at)) if row and living else Basis()
+    if found != put.basis:
+        name = f"{put.definition.namespace}/{put.definition.name}"
+        raise TaskChanged(
+            f"task {name} was fired or changed while its new version was planned; plan it again"
+        )
 
 
 def _by_uid(tx: Tx, uid: str) -> Row | None:
@@ -108,7 +123,7 @@ def birth(tx: Tx, put: PutTask, generation: int) -> dict[str, Any]:
         "suspended": 0,
         "fired": 0,
     }
-    return first | _seen(definition, generation) | _good(put, generation)
+    return first | _seen(definition, generation) | good_values(put, generation)
 
 
 def version_row(tx: Tx, task_id: UUID, generation: int, definition: TaskDefinition) -> dict[str, Any]:
@@ -131,7 +146,7 @@ def _update(tx: Tx, put: PutTask, row: Row) -> UUID:
         _keep_version(tx, task_id, generation, definition)
     values = _seen(definition, generation)
     if generation != row.generation or row.deleted_at is not None:
-        values |= _good(put, generation)
+        values |= good_values(put, generation)
         _tell_missed(tx, put, task_id, generation)
     if any(getattr(row, column) != value for column, value in values.items()):
         tx.write(sa.update(tasks).where(tasks.c.id == task_id).values(values))
@@ -157,7 +172,7 @@ def _seen(definition: TaskDefinition, generation: int) -> dict[str, Any]:
     }
 
 
-def _good(put: PutTask, generation: int) -> dict[str, Any]:
+def good_values(put: PutTask, generation: int) -> dict[str, Any]:
     """What a good version changes beside; nothing for a stalled one, whose last good version goes on."""
     spec = put.definition.spec
     if spec is None:

@@ -1,4 +1,4 @@
-"""Many definitions at once: those that change nothing, those that are new; the rest is told one by one."""
+"""Many definitions at once: those without a change, new tasks, new versions; others are told one by one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nice_operator.domain.task import Task
 from nice_operator.ports import PutTask
+from nice_operator.store.put_changed import changed_together
 from nice_operator.store.put_new import new_together
 from nice_operator.store.put_same import same_together
 from nice_operator.store.tx import Tx
@@ -16,4 +17,6 @@ def put_together(tx: Tx, versions: Versions, puts: Sequence[PutTask]) -> Mapping
     """What ``put_task`` would answer, by position."""
     same = same_together(tx, versions, puts)
     others = {place: put for place, put in enumerate(puts) if place not in same}
-    return same | new_together(tx, versions, others)
+    new = new_together(tx, versions, others)
+    rest = {place: put for place, put in others.items() if place not in new}
+    return same | new | changed_together(tx, versions, rest)

@@ -11,12 +11,16 @@ import sqlalchemy as sa
 from nice_operator.domain.errors import Conflict
 from nice_operator.domain.ids import SessionId
 from nice_operator.ports import OpenSession
+from nice_operator.store.prepared import Prepared
 from nice_operator.store.tables import worker_sessions
 from nice_operator.store.tx import Tx
 
 _table = worker_sessions
-_FENCED = sa.select(_table.c.id).where(
-    _table.c.id.in_(sa.bindparam("ids", expanding=True)), _table.c.fenced_by.is_not(None)
+_THESE = _table.c.id.in_(sa.bindparam("ids", expanding=True))
+_FENCED = Prepared(sa.select(_table.c.id).where(_THESE, _table.c.fenced_by.is_not(None)))
+_OPEN = Prepared(sa.select(_table.c.id).where(_THESE, _table.c.closed_at.is_(None)))
+_CLAIMING = Prepared(
+    sa.select(_table.c.id).where(_THESE, _table.c.closed_at.is_(None), _table.c.drain_at.is_(None))
 )
 
 
@@ -54,10 +58,7 @@ def close_session(tx: Tx, session: SessionId) -> None:
 
 def may_claim(tx: Tx, session: UUID) -> bool:
     """Whether it is given work: it is open, and was not asked to drain."""
-    query = sa.select(_table.c.id).where(
-        _table.c.id == session, _table.c.closed_at.is_(None), _table.c.drain_at.is_(None)
-    )
-    return tx.first(query) is not None
+    return bool(_CLAIMING.all(tx, {"ids": [session]}))
 
 
 def is_fenced(tx: Tx, session: UUID) -> bool:
@@ -68,7 +69,12 @@ def is_fenced(tx: Tx, session: UUID) -> bool:
 
 def fenced_among(tx: Tx, sessions: Collection[UUID]) -> frozenset[UUID]:
     """Those of them that a newer session has replaced."""
-    return frozenset(row.id for row in tx.all(_FENCED, {"ids": sorted(sessions)}))
+    return frozenset(row.id for row in _FENCED.all(tx, {"ids": sorted(sessions)}))
+
+
+def open_among(tx: Tx, sessions: Collection[UUID]) -> frozenset[UUID]:
+    """Those of them that are open. There must be one."""
+    return frozenset(row.id for row in _OPEN.all(tx, {"ids": sorted(sessions)}))
 
 
 def seen(tx: Tx, session: SessionId) -> None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from nice_operator.domain.concurrency import ActiveRun, free_slot
 from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import ACTIVE_STATES, RunState
+from nice_operator.store.prepared import Prepared
 from nice_operator.store.tables import runs
 from nice_operator.store.task_rows import locked_row
 from nice_operator.store.tx import Tx
@@ -60,13 +61,13 @@ def promote(tx: Tx, versions: Versions, task: Row) -> Sequence[RunId]:
         if slot is None and concurrency.bounded:
             _name_the_blocker(tx, task.id, active)
             break
-        promoted.append(_admit(tx, waiting.pop(0).id, task.id, slot))
+        promoted.append(_admit_run(tx, waiting.pop(0).id, task.id, slot))
     return promoted
 
 
 def admit_new(tx: Tx, versions: Versions) -> Sequence[RunId]:
     """Consider requests whose time has just come and that nobody has considered yet."""
-    return _admit_where(tx, versions, runs.c.blocked_by.is_(None))
+    return _admit(tx, versions, [row.task_id for row in _NEWLY_DUE.all(tx, {"now": tx.now})])
 
 
 def admit_all(tx: Tx, versions: Versions) -> Sequence[RunId]:
@@ -76,13 +77,23 @@ def admit_all(tx: Tx, versions: Versions) -> Sequence[RunId]:
     blocked = sa.exists().where(
         blocker.c.id == runs.c.blocked_by, blocker.c.state.in_(ACTIVE_STATES), blocker.c.waiting == 0
     )
-    return _admit_where(tx, versions, ~blocked)
+    return _admit(tx, versions, [row.task_id for row in tx.all(_due(~blocked), {"now": tx.now})])
 
 
-def _admit_where(tx: Tx, versions: Versions, condition: sa.ColumnElement[bool]) -> Sequence[RunId]:
-    due = sa.select(runs.c.task_id).where(runs.c.waiting == 1, condition, runs.c.available_at <= tx.now)
+def _due(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Tasks with waiting runs whose time has come."""
+    come = runs.c.available_at <= sa.bindparam("now")
+    return (
+        sa.select(runs.c.task_id).where(runs.c.waiting == 1, condition, come).distinct().limit(TASKS_AT_ONCE)
+    )
+
+
+_NEWLY_DUE = Prepared(_due(runs.c.blocked_by.is_(None)))
+
+
+def _admit(tx: Tx, versions: Versions, task_ids: Collection[UUID]) -> Sequence[RunId]:
     admitted: list[RunId] = []
-    for task_id in sorted(row.task_id for row in tx.all(due.distinct().limit(TASKS_AT_ONCE))):
+    for task_id in sorted(task_ids):
         task = locked_row(tx, task_id)
         if task is not None:
             admitted += promote(tx, versions, task)
@@ -98,7 +109,7 @@ def _waiting(tx: Tx, task_id: UUID) -> sa.Select[Any]:
     )
 
 
-def _admit(tx: Tx, run_id: UUID, task_id: UUID, slot: int | None) -> RunId:
+def _admit_run(tx: Tx, run_id: UUID, task_id: UUID, slot: int | None) -> RunId:
     key = None if slot is None else slot_key(task_id, slot)
     tx.write(
         sa.update(runs)

@@ -12,6 +12,7 @@ from nice_operator.domain.run import HostFacts, RunState
 from nice_operator.ports import HeldRun, StartVerdict
 from nice_operator.store.leases import RUNNING
 from nice_operator.store.many_rows import EachInsert, EachUpdate
+from nice_operator.store.prepared import Prepared
 from nice_operator.store.rows import write_host
 from nice_operator.store.sessions import fenced_among, is_fenced
 from nice_operator.store.tables import attempts, runs
@@ -21,18 +22,13 @@ from nice_operator.store.versions import Versions
 
 Row = sa.Row[Any]
 
-_CLAIMED = sa.select(
-    runs.c.id,
-    runs.c.task_id,
-    runs.c.generation,
-    runs.c.state,
-    runs.c.epoch,
-    runs.c.session,
-    runs.c.worker,
-    runs.c.attempt,
-    runs.c.claimed_at,
-    runs.c.cancel_requested_at,
-).where(runs.c.id.in_(sa.bindparam("ids", expanding=True)))
+_READ = ("id", "task_id", "generation", "state", "epoch", "session", "worker", "attempt", "claimed_at")
+_CLAIMED = Prepared(
+    sa.select(*(runs.c[name] for name in (*_READ, "cancel_requested_at"))).where(
+        runs.c.id.in_(sa.bindparam("ids", expanding=True))
+    ),
+    locks=True,
+)
 _START = EachUpdate(
     (runs.c.id, runs.c.epoch, runs.c.session),
     (runs.c.lease_until, runs.c.deadline_at, runs.c.started_at, runs.c.host, runs.c.state),
@@ -64,7 +60,7 @@ def start(tx: Tx, versions: Versions, held: HeldRun, host: HostFacts) -> StartVe
 
 def start_together(tx: Tx, versions: Versions, asked: Sequence[Asked]) -> Mapping[int, StartVerdict]:
     """The usual case of many at once: a claim that still holds, nobody cancelled. Others are left out."""
-    found = {row.id: row for row in tx.locked(_CLAIMED, {"ids": sorted({a.held.id for a in asked})})}
+    found = {row.id: row for row in _CLAIMED.all(tx, {"ids": sorted({a.held.id for a in asked})})}
     fenced = fenced_among(tx, {a.held.session for a in asked})
     ready: dict[int, tuple[Row, HostFacts]] = {}
     for place, each in enumerate(asked):

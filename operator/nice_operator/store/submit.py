@@ -16,6 +16,7 @@ from nice_operator.store import new_runs
 from nice_operator.store.many_rows import EachInsert
 from nice_operator.store.new_runs import Draft, RunRow
 from nice_operator.store.placing import place
+from nice_operator.store.prepared import Prepared
 from nice_operator.store.rows import new_run
 from nice_operator.store.run_queries import get_run
 from nice_operator.store.slots import active_runs
@@ -27,10 +28,16 @@ from nice_operator.store.versions import Versions
 
 Row = sa.Row[Any]
 
-_SAME_KEYS = sa.select(runs.c.task_id, runs.c.fire_key).where(
-    sa.tuple_(runs.c.task_id, runs.c.fire_key).in_(sa.bindparam("keys", expanding=True))
+_SAME_KEYS = Prepared(
+    sa.select(runs.c.task_id, runs.c.fire_key).where(
+        sa.tuple_(runs.c.task_id, runs.c.fire_key).in_(sa.bindparam("keys", expanding=True))
+    )
 )
-_TASKS = sa.select(tasks).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True)))
+_TASKS = Prepared(
+    sa.select(tasks.c.id, tasks.c.living, tasks.c.generation, tasks.c.suspended).where(
+        tasks.c.id.in_(sa.bindparam("ids", expanding=True))
+    )
+)
 _RECORD = sa.insert(runs)
 LARGE = 4 * 1024
 """Characters of a payload beyond which its request is written by itself."""
@@ -66,8 +73,8 @@ def submit(tx: Tx, versions: Versions, new: NewRun) -> Submitted:
 def submit_together(tx: Tx, versions: Versions, asked: Sequence[NewRun]) -> Mapping[int, Submitted]:
     """The usual case of many at once: a new key, and a task that may run and has no limit."""
     keys = [(new.task.id, new.key) for new in asked]
-    taken = {(row.task_id, row.fire_key) for row in tx.all(_SAME_KEYS, {"keys": sorted(set(keys))})}
-    found = {row.id: row for row in tx.all(_TASKS, {"ids": sorted({new.task.id for new in asked})})}
+    taken = {(row.task_id, row.fire_key) for row in _SAME_KEYS.all(tx, {"keys": sorted(set(keys))})}
+    found = {row.id: row for row in _TASKS.all(tx, {"ids": sorted({new.task.id for new in asked})})}
     drafts: dict[int, Draft] = {}
     for position, (new, key) in enumerate(zip(asked, keys, strict=True)):
         task = found.get(new.task.id)

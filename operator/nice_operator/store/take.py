@@ -15,19 +15,25 @@ import sqlalchemy as sa
 from nice_operator.domain.run import HostFacts, Run, RunState
 from nice_operator.domain.selector import ANY_WORKER
 from nice_operator.ports import MOST_TAKEN, Claimed, ClaimRequest
-from nice_operator.store.claim import candidates, claimable
+from nice_operator.store.claim import CLAIMABLE, next_where
 from nice_operator.store.leases import RUNNING
 from nice_operator.store.many_rows import EachUpdate
+from nice_operator.store.prepared import Prepared, Row
 from nice_operator.store.rows import to_run, write_host
+from nice_operator.store.sessions import open_among
 from nice_operator.store.slots import admit_new
 from nice_operator.store.start import BEGIN
-from nice_operator.store.tables import runs, worker_sessions
+from nice_operator.store.tables import runs
 from nice_operator.store.times import from_micros, span
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Version, VersionKey, Versions
 
-Row = sa.Row[Any]
-
+_BUSY = Prepared(
+    sa.select(runs.c.queue)
+    .distinct()
+    .where(runs.c.queue.in_(sa.bindparam("queues", expanding=True)), *CLAIMABLE)
+)
+_NEXT = next_where(runs.c.queue == sa.bindparam("queue"))
 _CLAIMED = ("session", "worker", "lease_until", "claimed_at", "reason", "message", "state")
 _CLAIM = EachUpdate(
     [runs.c.id],
@@ -82,19 +88,16 @@ def take(tx: Tx, versions: Versions, requests: Sequence[ClaimRequest], host: Hos
 
 def _open(tx: Tx, requests: Sequence[ClaimRequest]) -> list[_Asker]:
     asked = [request for request in requests if request.free > 0 and request.queues]
-    query = sa.select(worker_sessions.c.id).where(
-        worker_sessions.c.id.in_([request.session for request in asked]),
-        worker_sessions.c.closed_at.is_(None),
-    )
-    alive = {row.id for row in tx.all(query)} if asked else set()
+    alive = open_among(tx, {request.session for request in asked}) if asked else ()
     return [_Asker(request) for request in asked if request.session in alive]
 
 
 def _busy_queues(tx: Tx, askers: Sequence[_Asker]) -> Sequence[str]:
-    """Those of the queues asked for that have work now."""
+    """Those of the queues asked for that have work now; a single one is as quickly asked itself."""
     wanted = sorted({queue for asker in askers for queue in asker.request.queues or ()})
-    query = sa.select(runs.c.queue).distinct().where(runs.c.queue.in_(wanted), *claimable(tx))
-    return [row.queue for row in tx.all(query)]
+    if len(wanted) == 1:
+        return wanted
+    return [row.queue for row in _BUSY.all(tx, {"queues": wanted, "now": tx.now})]
 
 
 def _deal(tx: Tx, queue: str, askers: Sequence[_Asker]) -> Iterator[tuple[Row, ClaimRequest]]:
@@ -103,7 +106,7 @@ def _deal(tx: Tx, queue: str, askers: Sequence[_Asker]) -> Iterator[tuple[Row, C
     room = min(sum(asker.left for asker in serving), MOST_TAKEN)
     if not room:
         return
-    rows = deque(tx.locked(candidates(tx, (ANY_WORKER,), runs.c.queue == queue, room), skip=True))
+    rows = deque(_NEXT.all(tx, {"queue": queue, "selectors": (ANY_WORKER,), "now": tx.now, "room": room}))
     while rows:
         hungry = sorted((asker for asker in serving if asker.left), key=lambda asker: -asker.left)
         for asker in hungry[: len(rows)]:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.dml import UpdateBase
 
-from nice_operator.store.dialect import is_mysql, now_us
+from nice_operator.store.dialect import Clock, is_mysql, now_us
 
 Values = Mapping[str, Any]
 
@@ -20,8 +20,10 @@ class Tx:
     """A connection inside a transaction. ``writes`` counts what changed the database, so that a group commit
     can tell an operation that refused before it wrote from one that left something behind."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, clock: Clock | None = None) -> None:
+        """``clock`` is the database's own, where it is in this process (SQLite)."""
         self._connection = connection
+        self._clock = clock
         self.writes = 0
 
     @cached_property
@@ -31,9 +33,14 @@ class Tx:
         One value for the whole transaction: what decides together sees one time, and bound values keep
         bulk inserts fast (a function in VALUES stops the driver from joining rows).
         """
-        return int(self._connection.execute(_NOW).scalar_one())
+        return int(self._connection.execute(_NOW).scalar_one()) if self._clock is None else self._clock()
 
     @property
+    def dialect(self) -> sa.Dialect:
+        """Whose words it speaks."""
+        return self._connection.dialect
+
+    @cached_property
     def mysql(self) -> bool:
         """Whether the server is MariaDB or MySQL, which lock rows; SQLite has one writer at a time."""
         return is_mysql(self._connection.dialect)
@@ -65,6 +72,10 @@ class Tx:
         """The same for a text of the driver's own, with values as the database keeps them (``many_rows``)."""
         self.writes += 1
         return self._connection.exec_driver_sql(statement, values).rowcount
+
+    def fetch(self, statement: str, values: Any) -> Sequence[sa.Row[Any]]:
+        """Every row that a text of the driver's own finds, as the driver gives them (``prepared``)."""
+        return self._connection.exec_driver_sql(statement, values).all()
 
     def locked(
         self, query: sa.Select[Any], values: Values | None = None, *, skip: bool = False

@@ -16,6 +16,8 @@ class TrustedProxy:
 
     def trusts(self, address: str | None) -> bool:
         """Whether a connection from ``address`` is one of theirs (a Unix socket has none)."""
+        if not self.networks:
+            return False
         try:
             peer = ip_address(address or "")
         except ValueError:
