@@ -8,7 +8,8 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,22 @@ async def test_a_log_of_many_pages_is_read_whole(joint: Joint, where: str) -> No
     await place(joint, where, run, [chunk(1 + 500 * n, f"{n:03} {'x' * 20}\n" * 500) for n in range(20)])
 
     assert numbers(await read_all(joint.store, run, 64 * 1024)) == list(range(1, 10_001))
+
+
+@pytest.mark.parametrize("after", [0, 9_999, 10_000, 17_345, 24_990, 24_999, 25_000])
+async def test_a_long_log_is_read_from_any_line_on(joint: Joint, after: int) -> None:
+    run = await joint.runs.ended(25_000)
+    chunks = [chunk(1 + 500 * n, "".join(f"{500 * n + k}\n" for k in range(1, 501))) for n in range(50)]
+    at = chunks[0].at
+    await place(joint, "cloud", run, [replace(c, at=at + timedelta(seconds=n)) for n, c in enumerate(chunks)])
+    joint.keeper.end(run, 25_000)
+
+    found = list[LogChunk]()
+    while page := await joint.store.read(run, 1, found[-1].last if found else after, 100_000):
+        found += page
+
+    assert numbers(found) == list(range(after + 1, 25_001))
+    assert "".join(one.text for one in found).split() == [str(n) for n in range(after + 1, 25_001)]
 
 
 @WHERE

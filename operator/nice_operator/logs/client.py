@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nice_operator.domain.errors import Unavailable
 from nice_operator.logs.place import Place
+from nice_operator.logs.seek import Event
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
@@ -41,12 +42,17 @@ REFUSED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Messages in order. ``forward`` and ``backward`` are the tokens of the pages beside it; at an end the
-    token is the one that was given."""
+    """In order. ``forward`` and ``backward`` are the tokens of the pages beside it; at an end the token is
+    the one that was given."""
 
-    messages: list[str]
+    events: list[Event]
     forward: str
     backward: str
+
+    @property
+    def messages(self) -> list[str]:
+        """What the events say."""
+        return [event.message for event in self.events]
 
 
 class CloudWatchClient:
@@ -64,10 +70,19 @@ class CloudWatchClient:
         if self._client is not None:
             self._client.close()
 
-    def page(self, stream: str, token: str | None, *, from_head: bool, limit: int = 10_000) -> Page | None:
-        """One page of a stream; None when there is no such stream or no longer such a token. Raises
-        Unavailable."""
-        given: Mapping[str, Any] = {"nextToken": token} if token else {}
+    def page(
+        self,
+        stream: str,
+        token: str | None,
+        *,
+        from_head: bool,
+        limit: int = 10_000,
+        start: int | None = None,
+    ) -> Page | None:
+        """One page of a stream, of events not before ``start`` (milliseconds since 1970); None when there is
+        no such stream or no longer such a token. Raises Unavailable."""
+        given: dict[str, Any] = {"nextToken": token} if token else {}
+        given |= {} if start is None else {"startTime": start}
         with self._working("GetLogEvents") as client:
             try:
                 page = client.get_log_events(
@@ -79,8 +94,8 @@ class CloudWatchClient:
                 )
             except (client.exceptions.ResourceNotFoundException, client.exceptions.InvalidParameterException):
                 return None  # no line was ever written there, or the token is older than a day
-        messages = [event["message"] for event in page["events"]]
-        return Page(messages, page["nextForwardToken"], page["nextBackwardToken"])
+        events = [Event(event["timestamp"], event["message"]) for event in page["events"]]
+        return Page(events, page["nextForwardToken"], page["nextBackwardToken"])
 
     def delete(self, stream: str) -> None:
         """Delete a stream; one that is not there is deleted already. Raises Unavailable."""

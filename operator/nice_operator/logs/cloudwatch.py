@@ -14,6 +14,7 @@ from nice_operator.domain.ids import RunId
 from nice_operator.logs.client import CloudWatchClient
 from nice_operator.logs.events import End, Line, chunks_of, end_of, line_of, whole_lines
 from nice_operator.logs.place import Locate, Place, prefix_of
+from nice_operator.logs.seek import FROM_LINE, Event, start_of
 from nice_operator.ports import LogChunk, RunLogs
 
 P = ParamSpec("P")
@@ -39,10 +40,12 @@ TAIL_PAGES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where to go on: the page after ``token``, behind parts of a line that is not whole yet."""
+    """Where to go on: the page after ``token`` of the events from ``start`` on, behind parts of a line that
+    is not whole yet."""
 
     token: str | None
     begun: tuple[Line, ...] = ()
+    start: int | None = None
 
 
 class CloudWatchLogStore:
@@ -119,8 +122,9 @@ class CloudWatchLogStore:
     ) -> tuple[list[LogChunk], _Position | None]:
         """Chunks, and where to go on; no place when the stream or the token is unknown to CloudWatch."""
         parts, token, size = list(begin.begun), begin.token, 0
+        start = self._start(stream, after) if token is None and after >= FROM_LINE else begin.start
         while size < max_bytes:
-            page = self._client.page(stream, token, from_head=True)
+            page = self._client.page(stream, token, from_head=True, start=start)
             if page is None:
                 return [], None
             fresh = [line for line in map(line_of, page.messages) if line is not None and line.number > after]
@@ -131,7 +135,15 @@ class CloudWatchLogStore:
                 break
         lines = list(whole_lines(parts))
         seen = lines[-1].number if lines else after
-        return list(chunks_of(lines)), _Position(token, tuple(part for part in parts if part.number > seen))
+        begun = tuple(part for part in parts if part.number > seen)
+        return list(chunks_of(lines)), _Position(token, begun, start)
+
+    def _start(self, stream: str, after: int) -> int | None:
+        def look(start: int | None, *, from_head: bool, limit: int) -> Sequence[Event]:
+            page = self._client.page(stream, None, from_head=from_head, limit=limit, start=start)
+            return page.events if page else ()
+
+        return start_of(look, after + 1)
 
     def _end(self, stream: str) -> End | None:
         token: str | None = None
