@@ -1,4 +1,4 @@
-"""Many definitions at once: those that change nothing, new tasks, new versions; others are told one by one."""
+"""Many definitions at once: those that change nothing, new tasks, new versions; others one by one."""
 
 from __future__ import annotations
 
