@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.kubectl import Kubectl
 from tests.support.cloud import SECRET, Cloud
-from tests.support.release import CHART, NAME, Release, python_task, test_values, until
+from tests.support.release import NAME, Release, installed, python_task, test_values, until
 
 AWAY_SECONDS = 120 if os.environ.get("NICE_CHAOS") == "full" else 30
 TOLD_WITHIN = 10.0
@@ -51,16 +51,14 @@ def cloud(kubectl: Kubectl, shared_namespace: str, images: str) -> Cloud:
 
 @pytest.fixture(scope="module")
 def release(cloud: Cloud, crds: list[dict[str, Any]], images: str) -> Iterator[Release]:
-    release = Release(cloud.kubectl, cloud.namespace)
-    release.helm("install", NAME, str(CHART), values={**test_values(images), "logs": cloud.values()})
-    release.ready()
-    task = python_task("writer", WRITER, onLost="Fail", timeoutAfter="10 minutes")
-    task["metadata"]["namespace"] = release.namespace
-    release.kubectl.apply(task)
-    release.kubectl("wait", "--for=condition=Ready", "nicetask/writer", "-n", release.namespace)
-    with release.reached():
-        yield release
-    release.helm("uninstall", NAME)
+    values = {**test_values(images), "logs": cloud.values()}
+    with installed(cloud.kubectl, cloud.namespace, values) as release:
+        task = python_task("writer", WRITER, onLost="Fail", timeoutAfter="10 minutes")
+        task["metadata"]["namespace"] = release.namespace
+        release.kubectl.apply(task)
+        release.kubectl("wait", "--for=condition=Ready", "nicetask/writer", "-n", release.namespace)
+        with release.reached():
+            yield release
 
 
 def begin(release: Release, **payload: Any) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.cluster.kubectl import Kubectl
 from tests.support.product import Product
-from tests.support.release import CHART, NAME, Release, condition, python_task, test_values, until
+from tests.support.release import NAME, Release, condition, installed, python_task, test_values, until
 
 GROUP = "nicecommander.dev"
 REQUESTED = f"{GROUP}/run-requested-at"
@@ -41,21 +41,20 @@ def release(
     kubectl: Kubectl, crds: list[dict[str, Any]], shared_namespace: str, images: str
 ) -> Iterator[Release]:
     """One that watches its own namespace alone, so that others are free for a dev server."""
-    release = Release(kubectl, shared_namespace)
     values = {**test_values(images), "watchNamespaces": [shared_namespace]}
-    release.helm("install", NAME, str(CHART), values=values)
-    release.ready()
-    tasks = [
-        python_task("hello", "def run(payload):\n    print('hi')\n    return {'seen': payload}\n"),
-        python_task("talks", TALKS),
-        python_task("often", "def run(payload): pass", schedule="@hourly"),
-    ]
-    for task in tasks:
-        task["metadata"]["namespace"] = release.namespace
-    kubectl.apply(*tasks)
-    kubectl("wait", "--for=condition=Ready", "nicetask", "--all", "-n", release.namespace, "--timeout=30s")
-    yield release
-    release.helm("uninstall", NAME)
+    with installed(kubectl, shared_namespace, values) as release:
+        tasks = [
+            python_task("hello", "def run(payload):\n    print('hi')\n    return {'seen': payload}\n"),
+            python_task("talks", TALKS),
+            python_task("often", "def run(payload): pass", schedule="@hourly"),
+        ]
+        for task in tasks:
+            task["metadata"]["namespace"] = release.namespace
+        kubectl.apply(*tasks)
+        kubectl(
+            "wait", "--for=condition=Ready", "nicetask", "--all", "-n", release.namespace, "--timeout=30s"
+        )
+        yield release
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cluster.harm import Harm
 from tests.cluster.kubectl import Kubectl
-from tests.support.release import CHART, NAME, Release, python_task, test_values, until
+from tests.support.release import Release, installed, python_task, test_values, until
 
 SLEEP = "import time\n\ndef run(seconds):\n    time.sleep(seconds)\n    return seconds\n"
 EAT = "def run(_):\n    eaten = [bytearray(10_000_000) for _ in range(60)]\n    return len(eaten)\n"
@@ -24,12 +24,8 @@ EAT = "def run(_):\n    eaten = [bytearray(10_000_000) for _ in range(60)]\n    
 def release(
     kubectl: Kubectl, crds: list[dict[str, Any]], shared_namespace: str, images: str
 ) -> Iterator[Release]:
-    release = Release(kubectl, shared_namespace)
-    release.helm("install", NAME, str(CHART), values=test_values(images))
-    release.ready()
-    with release.reached():
+    with installed(kubectl, shared_namespace, test_values(images)) as release, release.reached():
         yield release
-    release.helm("uninstall", NAME)
 
 
 def make(release: Release, name: str, task: dict[str, Any], **spec: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import ROOT
-from tests.support.release import CHART, NAME, Release, condition, python_task, test_values, until
+from tests.support.release import CHART, NAME, Release, condition, installed, python_task, test_values, until
 
 REQUESTED = "nicecommander.dev/run-requested-at"
 OWN_IMAGE = "localhost/nice-cluster/base:test"
@@ -24,12 +24,8 @@ def release(
     kubectl: Kubectl, crds: list[dict[str, Any]], shared_namespace: str, images: str
 ) -> Iterator[Release]:
     """Installed as the README says, in a namespace where Pod Security ``restricted`` is enforced."""
-    release = Release(kubectl, shared_namespace)
-    release.helm("install", NAME, str(CHART), values=test_values(images))
-    release.ready()
-    with release.reached():
+    with installed(kubectl, shared_namespace, test_values(images)) as release, release.reached():
         yield release
-    release.helm("uninstall", NAME)
 
 
 def apply(release: Release, *objects: dict[str, Any]) -> None:

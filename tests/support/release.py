@@ -154,6 +154,16 @@ class Release:
         return found
 
 
+@contextmanager
+def installed(kubectl: Kubectl, namespace: str, values: Values) -> Iterator[Release]:
+    """A release that is ready, and taken away at the end."""
+    release = Release(kubectl, namespace)
+    release.helm("install", NAME, str(CHART), values=values)
+    release.ready()
+    yield release
+    release.helm("uninstall", NAME)
+
+
 def condition(thing: Mapping[str, Any], kind: str) -> str | None:
     """The status of one of its conditions."""
     conditions = thing.get("status", {}).get("conditions", [])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from nice_operator.engine.loops import in_batches
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.ports import Clock, Store, Term
 
@@ -20,11 +22,8 @@ class Janitor:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Tidy up, then rest; a full batch means that there is more."""
-        while True:
-            deleted = await self.tidy()
-            beat()
-            if deleted < self._settings.prune_batch:
-                await self._clock.sleep(self._settings.prune_every)
+        rest = partial(self._clock.sleep, self._settings.prune_every)
+        await in_batches(self.tidy, self._settings.prune_batch, rest, beat)
 
     async def lead(self, term: Term) -> None:
         """The same as a duty: where there are several replicas, one is enough."""

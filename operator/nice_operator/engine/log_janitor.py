@@ -4,7 +4,9 @@ slowly or not at all for a while, never keep history from going."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from nice_operator.engine.loops import in_batches
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.ports import Clock, LogStore, Store, Term
 
@@ -25,11 +27,7 @@ class LogJanitor:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Delete, then rest; a full batch means that there is more."""
-        while True:
-            deleted = await self.tidy()
-            beat()
-            if deleted < BATCH:
-                await self._clock.sleep(self._settings.prune_every)
+        await in_batches(self.tidy, BATCH, partial(self._clock.sleep, self._settings.prune_every), beat)
 
     async def lead(self, term: Term) -> None:
         """The same as a duty: where there are several replicas, one is enough."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +50,20 @@ class Health:
     def hung(self) -> bool:
         """Whether it waits for something that has long been overdue: no failure, and no round either."""
         return self.running and not self.failures and self.silent_for > HUNG_AFTER
+
+
+async def in_batches(
+    batch: Callable[[], Awaitable[int]],
+    full: int,
+    rest: Callable[[], Awaitable[None]],
+    beat: Callable[[], None],
+) -> None:
+    """Work off batch after batch for ever, with a rest after one that was not full: there is no more then."""
+    while True:
+        done = await batch()
+        beat()
+        if done < full:
+            await rest()
 
 
 class Loop:
