@@ -58,8 +58,10 @@ def run_of(release: Release, run: str) -> dict[str, Any]:
 
 
 def replicas(release: Release, pool: str) -> int:
-    found = release.kubectl.get("deployment", f"nice-pool-{pool}", "-n", release.namespace)
-    return int(found["spec"]["replicas"])
+    """Those that are wanted; -1 while it has no Deployment: the pool is looked at a moment after its task."""
+    words = ("deployment", f"nice-pool-{pool}", "-n", release.namespace, "--ignore-not-found")
+    found = release.kubectl("get", *words, "-o", "jsonpath={.spec.replicas}")
+    return int(found) if found else -1
 
 
 def pods(release: Release, pool: str) -> set[str]:
