@@ -19,6 +19,8 @@ from nice_operator.web.worker_link import make_link_app
 from nice_protocol.messages import Assign, ResumedRun
 from tests.fakes.worker import FakeWorker
 from tests.support.engine import Harness, running_engine
+from tests.support.raw_http import PING, frame, raw_socket
+from tests.support.serving import a_visit, serving
 
 
 @pytest.fixture
@@ -67,6 +69,21 @@ async def test_a_minimal_worker_works(engine: Harness, url: str, client: ClientS
     assert [run.result for run in ended] == [run.payload for run in runs]
     await engine.engine.workers.close()
     await working
+
+
+async def test_a_worker_that_goes_before_its_pong_is_no_error(
+    engine: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await serving(make_link_app(engine.engine))
+    assert server.port is not None
+
+    async with a_visit(), raw_socket(server.port, "/api/v1/worker") as socket:
+        await socket.say(HELLO)
+        await socket.text()
+        await socket.send(frame(PING) * 200)
+
+    await server.close()
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_a_worker_resumes_over_a_new_socket(engine: Harness, url: str, client: ClientSession) -> None:

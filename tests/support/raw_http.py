@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import socket as sockets
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -84,6 +85,10 @@ class RawSocket:
         text = message if isinstance(message, str) else json.dumps(message)
         await self.send(frame(TEXT, text.encode()))
 
+    def harshly(self) -> None:
+        """When it is closed, the kernel says RST instead of FIN."""
+        end_harshly(self._writer)
+
     async def hear(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame."""
         async with asyncio.timeout(WITHIN):
@@ -110,6 +115,12 @@ class RawSocket:
                     return int.from_bytes(payload[:2]) if payload else 0
         except (asyncio.IncompleteReadError, ConnectionError):
             return 0
+
+
+def end_harshly(writer: asyncio.StreamWriter) -> None:
+    """When this is closed, nothing is waited for: the kernel says RST."""
+    socket = writer.get_extra_info("socket")
+    socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 @asynccontextmanager

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +18,8 @@ class OwnServer(TestServer):
 
     async def _make_runner(self, **options: Any) -> web.AppRunner:
         options.pop("debug", None)
+        # aiohttp's tests cancel the handler when its client goes, its servers do not: be the server.
+        options.pop("handler_cancellation", None)
         return HttpRunner(self.app, **options)
 
 
@@ -23,3 +28,18 @@ async def serving(app: web.Application, **options: Any) -> OwnServer:
     server = OwnServer(app, host="127.0.0.1")
     await server.start_server(**(RUNNER_OPTIONS | options))
     return server
+
+
+def connections() -> set[asyncio.Task[Any]]:
+    """What serves the connections of all servers in this process, as the task of each."""
+    return {task for task in asyncio.all_tasks() if "RequestHandler.start" in repr(task.get_coro())}
+
+
+@asynccontextmanager
+async def a_visit(within: float = 30.0) -> AsyncIterator[None]:
+    """Ends when the servers are done with whoever came meanwhile. Fails when that takes longer."""
+    before = connections()
+    yield
+    async with asyncio.timeout(within):
+        while more := connections() - before:
+            await asyncio.wait(more)

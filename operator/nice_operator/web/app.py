@@ -14,7 +14,7 @@ from nice_operator.web.auth import DOORKEEPER, Doorkeeper, authenticate
 from nice_operator.web.definitions import Definitions, NoDefinitions
 from nice_operator.web.headers import add_headers
 from nice_operator.web.keys import DEFINITIONS, ENGINE, OPTIONS, TEMPLATES
-from nice_operator.web.middleware import guard, identify, translate_errors
+from nice_operator.web.middleware import guard, identify, let_go, translate_errors
 from nice_operator.web.options import WebOptions
 from nice_operator.web.routing import Access, Operation, Route, register
 from nice_operator.web.server import RUNNER_OPTIONS
@@ -26,7 +26,7 @@ from nice_operator.web.worker_link import WORKER_LINK, hang_up
 
 __all__ = ["RUNNER_OPTIONS", "all_routes", "make_app"]
 
-MIDDLEWARES = (identify, record, translate_errors, guard, authenticate)
+MIDDLEWARES = (identify, record, translate_errors, let_go, guard, authenticate)
 """From the outside in."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import uuid4
 
 from aiohttp import hdrs, web
@@ -10,6 +11,11 @@ from nice_operator.web.errors import answer, refusal_of
 from nice_operator.web.guard import SAFE_METHODS, check_host, check_origin
 from nice_operator.web.keys import OPTIONS, REQUEST_ID
 from nice_operator.web.routing import Handler
+
+_log = logging.getLogger(__name__)
+
+CLIENT_CLOSED_REQUEST = 499
+"""What others call it, too, in their logs; nobody is there to read it."""
 
 
 @web.middleware
@@ -31,6 +37,18 @@ async def translate_errors(request: web.Request, handler: Handler) -> web.Stream
         raise
     except Exception as error:
         return answer(request, refusal_of(error, request[REQUEST_ID]))
+
+
+@web.middleware
+async def let_go(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whoever hangs up in the middle of their question or of our answer may do so: it is no error of ours."""
+    try:
+        return await handler(request)
+    except ConnectionError as error:
+        if request.transport is not None and not request.transport.is_closing():
+            raise
+        _log.debug("%s hung up: %s", request.remote or "a local caller", error)
+        return web.Response(status=CLIENT_CLOSED_REQUEST, reason="Client Closed Request")
 
 
 @web.middleware

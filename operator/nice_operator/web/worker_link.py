@@ -18,8 +18,10 @@ from nice_operator.engine.workers import WorkerHub
 from nice_operator.ports import WorkerIdentity
 from nice_operator.web.aside import read_aside
 from nice_operator.web.keys import ENGINE, WORKER
+from nice_operator.web.middleware import let_go
 from nice_operator.web.outbox import QUEUED_BYTES, Outbox
 from nice_operator.web.pace import Bucket, Turns
+from nice_operator.web.peer_socket import PeerSocket
 from nice_operator.web.routing import Access, Operation, Route
 from nice_protocol.codec import Codec
 from nice_protocol.errors import Code, ProtocolError
@@ -40,7 +42,7 @@ _codec = Codec(orjson.dumps, orjson.loads)
 
 def make_link_app(engine: Engine) -> web.Application:
     """An application with nothing but the link, for a socket that only workers reach: nobody is asked."""
-    app = web.Application()
+    app = web.Application(middlewares=(let_go,))
     app[ENGINE] = engine
     app.router.add_get(PATH, WorkerLink(engine.workers).serve)
     app.on_shutdown.append(hang_up)
@@ -63,7 +65,7 @@ class WorkerLink:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one worker until its socket ends."""
-        socket = web.WebSocketResponse(
+        socket = PeerSocket(
             heartbeat=PING_EVERY, max_msg_size=MAX_FRAME, compress=False, timeout=CLOSE_WITHIN
         )
         await socket.prepare(request)

@@ -17,6 +17,7 @@ from nice_operator.domain.strict_json import MAX_BYTES
 from nice_operator.web.keys import VISIT
 from nice_operator.web.outbox import Outbox
 from nice_operator.web.pace import Bucket, Turns
+from nice_operator.web.peer_socket import PeerSocket
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Conversation:
 @asynccontextmanager
 async def conversation(request: web.Request) -> AsyncIterator[Conversation]:
     """Accept the upgrade. Compression is never agreed on."""
-    socket = web.WebSocketResponse(
+    socket = PeerSocket(
         heartbeat=PING_EVERY, max_msg_size=MAX_MESSAGE, compress=False, timeout=CLOSE_WITHIN
     )
     await socket.prepare(request)
