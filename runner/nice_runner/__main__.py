@@ -25,7 +25,8 @@ from nice_runner.process.zygote import Zygote
 from nice_runner.settings import BadSettings, CloudLogs, Settings, read_settings
 from nice_runner.supervisor.departure import Patience
 from nice_runner.supervisor.job import Surroundings
-from nice_runner.supervisor.life import Terms, live
+from nice_runner.supervisor.life import Signs, Terms, live
+from nice_runner.supervisor.pulse import Pulse
 from nice_runner.supervisor.readiness import Readiness
 from nice_runner.supervisor.worker import Identity
 
@@ -73,8 +74,8 @@ def _work(settings: Settings) -> None:
         settings.cloud_logs.drain_seconds if settings.cloud_logs else 0.0,
     )
     patience = Patience(settings.drain_seconds, settings.alone_seconds, settings.drained_seconds)
-    readiness = Readiness(settings.ready_file)
-    asyncio.run(live(identity, _link(settings), _zygote(settings, held), terms, patience, readiness))
+    signs = Signs(Readiness(settings.ready_file), Pulse(settings.pulse_file))
+    asyncio.run(live(identity, _link(settings), _zygote(settings, held), terms, patience, signs))
 
 
 def _shipper(logs: CloudLogs | None, identity: Identity) -> Shipper | None:

@@ -67,7 +67,7 @@ class Settings:
     """How this worker lives. ``data`` is the data directory of the dev mode, whose lock it takes; without
     it ``operator_url`` says where to connect, with the token in ``token_file`` and believing ``ca_file``.
     ``zygote_socket``: where the zygote of another container listens; without it the worker starts its own.
-    ``ready_file`` is there while runs can be given to it. Durations are seconds, sizes bytes.
+    ``ready_file`` is there while runs can be given to it; its loop takes ``pulse_file`` away. Durations are seconds, sizes bytes.
     ``unhandled_errors`` is for tasks that choose none. ``cloud_logs``: None if the operator keeps logs."""
 
     data: Path | None
@@ -76,6 +76,7 @@ class Settings:
     ca_file: Path | None
     zygote_socket: Path | None
     ready_file: Path | None
+    pulse_file: Path | None
     worker_name: str
     pool: str
     labels: Mapping[str, str]
@@ -113,6 +114,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         ca_file=read.path("NICE_CA_FILE"),
         zygote_socket=zygote_socket,
         ready_file=read.path("NICE_READY_FILE"),
+        pulse_file=read.path("NICE_PULSE_FILE"),
         worker_name=environ.get("NICE_WORKER_NAME") or ("local" if data else socket.gethostname()),
         pool=environ.get("NICE_POOL", "default"),
         labels=read.labels("NICE_LABELS"),

@@ -129,20 +129,63 @@ def test_runs_of_a_runner_container_that_is_killed_are_lost_and_tell_how_it_ende
     assert run_of(release, again)["worker"] == worker
 
 
+def test_a_frozen_supervisor_is_started_anew_and_its_runs_are_told(release: Release, harm: Harm) -> None:
+    task = python_task("freeze", SLEEP, workerPool="freeze", onLost="Fail", timeoutAfter="10 minutes")
+    make(release, "freeze", task, slots=2, replicas={"min": 1, "max": 1})
+    runs = [ask(release, "freeze", 500) for _ in range(2)]
+    for run in runs:
+        until(lambda run=run: running(release, run) or None, "it runs", 60)  # type: ignore[misc]
+    worker = run_of(release, runs[0])["worker"]
+    assert restarts(release, worker) == {"supervisor": 0, "runner": 0}
+
+    os.kill(_supervisor_of(worker), signal.SIGSTOP)
+
+    until(lambda: restarts(release, worker)["supervisor"] == 1 or None, "its container is started anew", 180)
+    for run in runs:
+        ended = until(lambda run=run: _final(release, run), "it ends", 60)  # type: ignore[misc]
+        assert ended["state"] == "lost", (ended["reason"], ended["message"])
+    again = ask(release, "freeze", 0)
+    until(lambda: run_of(release, again)["state"] == "succeeded" or None, "the worker goes on", 120)
+    assert run_of(release, again)["worker"] == worker
+    assert restarts(release, worker) == {"supervisor": 1, "runner": 0}
+
+
+def _final(release: Release, run: str) -> dict[str, Any] | None:
+    found = run_of(release, run)
+    return found if found["final"] else None
+
+
+def restarts(release: Release, pod: str) -> dict[str, int]:
+    """How often each container of the pod was started again."""
+    found = release.kubectl.get("pod", pod, "-n", release.namespace)
+    return {each["name"]: each["restartCount"] for each in found["status"]["containerStatuses"]}
+
+
 def running(release: Release, run: str) -> bool:
     return bool(run_of(release, run)["state"] == "running")
 
 
 def _zygote_of(pod: str) -> int:
-    """The process that is first in the pod's runner container: a machine of ours is part of this one."""
+    """The process that is first in the pod's runner container."""
+    return _first_process(pod, b"--listen")
+
+
+def _supervisor_of(pod: str) -> int:
+    """The process that is first in the pod's supervisor container."""
+    return _first_process(pod, b"/app/bin/nice-runner")
+
+
+def _first_process(pod: str, word: bytes) -> int:
+    """The first process of a container of this pod, known by a word of its command: a machine of ours is
+    part of this one."""
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
             number = int(entry.name)
             words = (entry / "cmdline").read_bytes().split(b"\0")
             named = f"HOSTNAME={pod}".encode() in (entry / "environ").read_bytes().split(b"\0")
-            if named and b"--listen" in words and _first_of_its_kind(entry):
+            if named and word in words and _first_of_its_kind(entry):
                 return number
-    raise AssertionError(f"no zygote of pod {pod} is to be seen")
+    raise AssertionError(f"no process of pod {pod} has {word!r} among its words")
 
 
 def _first_of_its_kind(entry: Path) -> bool:

@@ -52,6 +52,7 @@ class Pod:
         self.token = self.private / "token"
         self.token.write_text(f"{TOKEN}\n", encoding="utf-8")
         self.ready = self.private / "ready"
+        self.pulse = self.private / "pulse"
         self.log = self.folder / "log"
         self._python = python or python_of_other_user()
         self._url = url
@@ -84,6 +85,7 @@ class Pod:
             "NICE_SLOTS": "4",
             "NICE_TOKEN_FILE": str(self.token),
             "NICE_READY_FILE": str(self.ready),
+            "NICE_PULSE_FILE": str(self.pulse),
             "NICE_ZYGOTE_SOCKET": str(self.socket),
         }
         environment = {**os.environ, **settings, **self._environment, **environment}

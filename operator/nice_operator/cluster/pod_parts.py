@@ -32,6 +32,12 @@ AWS_FILES = {"credentials": "AWS_SHARED_CREDENTIALS_FILE", "config": "AWS_CONFIG
 """Keys of the Secret, which are files in AWS' own form, and the variables that name them."""
 
 READY_FILE = "/tmp/ready"  # noqa: S108 - a volume of the supervisor's alone
+PULSE_FILE = "/tmp/pulse"  # noqa: S108 - the same
+ASK_FOR_PULSE = f"test ! -e {PULSE_FILE} && {{ touch {PULSE_FILE} || true; }}"
+"""The supervisor's loop takes the file away each second, operator or not: if it is still there ten seconds
+later, the loop stands still. What cannot be asked (a full disk) is not held against it."""
+FROZEN_GRACE = 5
+"""Seconds: who does not even answer that will not drain."""
 SETTLE_SECONDS = 10
 """What is left of the grace when the drain ends: reports of what was stopped go out then, and the last lines
 of logs that are kept elsewhere."""
@@ -111,12 +117,25 @@ def supervisor(pool: Pool, image: str, pull_policy: str, operator_url: str, grac
             "periodSeconds": 2,
             "failureThreshold": 1,
         },
+        "livenessProbe": _liveness(),
         "securityContext": _closed({"runAsUser": SUPERVISOR_USER}),
         "volumeMounts": [
             {"name": "nice-socket", "mountPath": SOCKET_FOLDER},
             {"name": "nice-spool", "mountPath": "/tmp"},  # noqa: S108 - a place in the container
             {"name": "nice-token", "mountPath": TOKEN_FOLDER, "readOnly": True},
         ],
+    }
+
+
+def _liveness() -> Json:
+    """Three unanswered questions: no sooner than the lease (30 s) gave its runs to others anyway."""
+    return {
+        "exec": {"command": ["sh", "-c", ASK_FOR_PULSE]},
+        "initialDelaySeconds": 10,
+        "periodSeconds": 10,
+        "timeoutSeconds": 5,
+        "failureThreshold": 3,
+        "terminationGracePeriodSeconds": FROZEN_GRACE,
     }
 
 
@@ -130,6 +149,7 @@ def _supervisor_environment(pool: Pool, operator_url: str, grace: int) -> list[J
         "NICE_TOKEN_FILE": f"{TOKEN_FOLDER}/token",
         "NICE_ZYGOTE_SOCKET": SOCKET,
         "NICE_READY_FILE": READY_FILE,
+        "NICE_PULSE_FILE": PULSE_FILE,
         "NICE_DRAIN_SECONDS": str(max(1, grace - SETTLE_SECONDS)),
     }
     name = {"name": "NICE_WORKER_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}

@@ -26,6 +26,7 @@ from nice_runner.supervisor.departure import Departure, Patience
 from nice_runner.supervisor.eligibility import Eligibility
 from nice_runner.supervisor.hooks import SERIALIZE_LOG_EVENT, may_define
 from nice_runner.supervisor.job import Surroundings, job_document
+from nice_runner.supervisor.pulse import Pulse
 from nice_runner.supervisor.readiness import Readiness
 from nice_runner.supervisor.worker import Identity, Worker
 from nice_runner.supervisor.zygote_watch import ZygoteWatch
@@ -33,7 +34,7 @@ from nice_runner.supervisor.zygote_watch import ZygoteWatch
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-"""How often leases are watched, unfinished lines shown, and changed Secrets looked for."""
+"""How often leases are watched, unfinished lines shown, changed Secrets looked for, and probes answered."""
 
 
 HELPER_OVERTIME = 60.0
@@ -55,28 +56,36 @@ class Terms:
     last_lines: float = 0.0
 
 
+@dataclass(frozen=True)
+class Signs:
+    """What is seen of this worker from outside its pod."""
+
+    readiness: Readiness
+    pulse: Pulse
+
+
 async def live(
     identity: Identity,
     link: Link,
     make_zygote: Callable[[], Zygote],
     terms: Terms,
     patience: Patience,
-    readiness: Readiness,
+    signs: Signs,
 ) -> None:
     """Work until there is a reason to end, and leave no process behind."""
     zygote = make_zygote()
     spares = Spares(zygote, terms.spares)
     secrets = Secrets()
     zygote.on_secrets = secrets.learn
-    worker = _make_worker(identity, zygote, spares, terms, readiness, secrets)
+    worker = _make_worker(identity, zygote, spares, terms, signs.readiness, secrets)
     zygote.on_change = ZygoteWatch(zygote, worker, spares).changed
     zygote.start()
     departure = Departure(worker, patience)
     _listen_to_signals(departure)
     shipping = [] if terms.shipper is None else [terms.shipper.work()]
-    async with _background(_converse(link, worker), _beat(worker), _tick(worker, zygote), *shipping):
+    async with _background(_converse(link, worker), _beat(worker), _tick(worker, zygote, signs.pulse), *shipping):
         await departure.wait()
-        readiness.show(available=False)
+        signs.readiness.show(available=False)
         if terms.shipper is not None:
             await terms.shipper.drain(terms.last_lines)
     spares.close()
@@ -147,9 +156,10 @@ async def _beat(worker: Worker) -> None:
         await asyncio.sleep(worker.heartbeat_seconds)
 
 
-async def _tick(worker: Worker, zygote: Zygote) -> None:
+async def _tick(worker: Worker, zygote: Zygote, pulse: Pulse) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
+        pulse.answer()
         zygote.look()
         worker.watch_lease()
         worker.show_unfinished_lines()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
+
+import pytest
 
 from nice_protocol.messages import Hello
+from nice_runner.supervisor.life import TICK_SECONDS
 from tests.fakes.operator import FakeOperator
 from tests.support.containers import RUNNER_USER, SECRET, Pod
 from tests.support.worker import alive, command_name, descendants, until
@@ -55,6 +59,31 @@ async def test_it_is_ready_while_it_is_connected_and_has_a_zygote(operator: Fake
     await until(lambda: not pod.ready.exists(), "its end with the operator")
     await operator.start()
     zygote.kill()
+
+
+async def test_it_answers_its_probe_without_an_operator_and_not_while_it_is_frozen(
+    operator: FakeOperator, pod: Pod
+) -> None:
+    await operator.stop()
+    pod.pulse.touch()  # asked of a life before
+    supervisor = pod.start_supervisor()
+    for _ in range(2):
+        await until(lambda: not pod.pulse.exists(), "the answer")
+        pod.pulse.touch()
+    await until(lambda: not pod.pulse.exists(), "the last answer")
+
+    supervisor.send_signal(signal.SIGSTOP)
+    await until(lambda: state_of(supervisor.pid) == "T", "standstill")
+    pod.pulse.touch()
+    with pytest.raises(AssertionError):
+        await until(lambda: not pod.pulse.exists(), "an answer", 3 * TICK_SECONDS)
+    supervisor.send_signal(signal.SIGCONT)
+    await until(lambda: not pod.pulse.exists(), "the answer of the thawed one")
+
+
+def state_of(pid: int) -> str:
+    """The letter of the process's state."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 async def test_a_supervisor_that_comes_back_speaks_to_the_operator_when_the_runs_before_it_are_gone(

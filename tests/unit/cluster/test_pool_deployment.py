@@ -7,6 +7,7 @@ whatever changes in the pod's template rolls the workers of everybody who upgrad
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,33 @@ def test_every_container_keeps_to_pod_security_restricted(name: str) -> None:
     for own in ("supervisor", "runner", "zygote"):
         assert container(own, pod)["securityContext"]["readOnlyRootFilesystem"] is True
     assert all("sizeLimit" in v["emptyDir"] for v in pod["volumes"] if "emptyDir" in v)
+
+
+def test_a_supervisor_is_alive_while_it_takes_the_question_away(tmp_path: Path) -> None:
+    probe = container("supervisor", pod_of("smallest"))["livenessProbe"]
+    environment = {e["name"]: e.get("value") for e in container("supervisor", pod_of("smallest"))["env"]}
+    place = str(tmp_path / "pulse")
+    command = [word.replace(environment["NICE_PULSE_FILE"], place) for word in probe["exec"]["command"]]
+
+    assert subprocess.run(command, check=False).returncode == 0, "the first question"
+    assert subprocess.run(command, check=False).returncode != 0, "it was not taken away"
+    Path(place).unlink()
+    assert subprocess.run(command, check=False).returncode == 0, "it was"
+
+
+def test_a_question_that_cannot_be_put_is_not_held_against_the_supervisor(tmp_path: Path) -> None:
+    probe = container("supervisor", pod_of("smallest"))["livenessProbe"]
+    nowhere = str(tmp_path / "nowhere" / "pulse")
+    command = [word.replace("/tmp/pulse", nowhere) for word in probe["exec"]["command"]]  # noqa: S108
+
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def test_a_supervisor_is_not_given_up_before_its_lease_is_over() -> None:
+    probe = container("supervisor", pod_of("smallest"))["livenessProbe"]
+
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 30
+    assert probe["terminationGracePeriodSeconds"] < 10, "a frozen one drains nothing"
 
 
 def test_what_the_user_says_of_the_pod_stays() -> None:

@@ -78,14 +78,13 @@ def test_a_worker_of_a_pod_is_told_where_everything_is() -> None:
             "NICE_CA_FILE": "/ca.crt",
             "NICE_ZYGOTE_SOCKET": "/run/nice/zygote.sock",
             "NICE_READY_FILE": "/run/ready",
+            "NICE_PULSE_FILE": "/run/pulse",
             "NICE_SPARE_RUNNERS": "2",
         },
     )
     assert (settings.token_file, settings.ca_file) == (Path("/token"), Path("/ca.crt"))
-    assert (settings.zygote_socket, settings.ready_file) == (
-        Path("/run/nice/zygote.sock"),
-        Path("/run/ready"),
-    )
+    assert settings.zygote_socket == Path("/run/nice/zygote.sock")
+    assert (settings.ready_file, settings.pulse_file) == (Path("/run/ready"), Path("/run/pulse"))
     assert settings.spare_runners == 2
     assert settings.alone_seconds > 86400, "nobody would be helped by a container that starts again"
     assert settings.drained_seconds > 60, "the pod is taken first"
