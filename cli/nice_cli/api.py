@@ -91,6 +91,11 @@ class Api:
         found: list[Document] = self.http.get(f"{ROOT}/definitions")["broken"]
         return found
 
+    def pools(self) -> list[Document]:
+        """The pools of workers."""
+        found: list[Document] = self.http.get(f"{ROOT}/pools")["pools"]
+        return found
+
     def workers(self) -> list[Document]:
         """Connected workers."""
         found: list[Document] = self.http.get(f"{ROOT}/workers")["workers"]

@@ -15,7 +15,7 @@ from nice_cli.commands.logs import logs
 from nice_cli.commands.operator import dev, lint
 from nice_cli.commands.run import run
 from nice_cli.commands.runs import cancel, retry, runs
-from nice_cli.commands.server import show_version, workers
+from nice_cli.commands.server import pools, show_version, workers
 from nice_cli.commands.suspend import resume, suspend
 from nice_cli.exits import EXIT_CODES_HELP
 from nice_cli.options import shared
@@ -62,7 +62,7 @@ def nicectl(**given: str | None) -> None:
 
 
 for _command in (
-    dev, list_tasks, describe, run, logs, runs, cancel, retry, suspend, resume, next_fires, lint, workers,
-    doctor, completion, show_version,
+    dev, list_tasks, describe, run, logs, runs, cancel, retry, suspend, resume, next_fires, lint, pools,
+    workers, doctor, completion, show_version,
 ):  # fmt: skip
     nicectl.add_command(_command)

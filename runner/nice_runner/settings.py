@@ -67,8 +67,9 @@ class Settings:
     """How this worker lives. ``data`` is the data directory of the dev mode, whose lock it takes; without
     it ``operator_url`` says where to connect, with the token in ``token_file`` and believing ``ca_file``.
     ``zygote_socket``: where the zygote of another container listens; without it the worker starts its own.
-    ``ready_file`` is there while runs can be given to it; its loop takes ``pulse_file`` away. Durations are seconds, sizes bytes.
-    ``unhandled_errors`` is for tasks that choose none. ``cloud_logs``: None if the operator keeps logs."""
+    ``ready_file`` is there while runs can be given to it; its loop takes ``pulse_file`` away. Durations are
+    seconds, sizes bytes. ``unhandled_errors`` is for tasks that choose none. ``cloud_logs``: None if the
+    operator keeps logs."""
 
     data: Path | None
     operator_url: str

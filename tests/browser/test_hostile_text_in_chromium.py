@@ -21,7 +21,7 @@ def forbidden_elements(page: Page) -> int:
     )
 
 
-@pytest.mark.parametrize("path", ["/", "/ui/tasks/default/hostile", "/ui/runs", "/ui/workers"])
+@pytest.mark.parametrize("path", ["/", "/ui/tasks/default/hostile", "/ui/runs", "/ui/pools", "/ui/workers"])
 def test_a_hostile_task_is_only_text(visitor: Visitor, path: str) -> None:
     ended_run(visitor.base, "hostile", payload={"fail": "<script>alert('x')</script>"})
     page = visitor.opens(path)

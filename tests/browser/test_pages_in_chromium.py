@@ -89,6 +89,22 @@ def test_the_workers_page_shows_the_local_worker(visitor: Visitor) -> None:
     visitor.photographs("workers")
 
 
+def test_the_pools_page_tells_who_works_and_what_waits_and_is_live(visitor: Visitor) -> None:
+    page = visitor.opens("/ui/pools")
+    row = page.locator("tbody tr")
+    expect(row).to_contain_text("default/default")
+    expect(row).to_contain_text("working")
+    expect(row).to_contain_text("on this machine")
+    expect(row.get_by_label("Slots in use")).to_have_attribute("value", "0")
+
+    run = call(visitor.base, "/api/v1/tasks/default/lonely/runs", {})
+
+    expect(row.get_by_label("Slots in use")).to_have_attribute("value", "1")
+    visitor.photographs("pools")
+    call(visitor.base, f"/api/v1/runs/{run['id']}/cancel", {})
+    expect(row.get_by_label("Slots in use")).to_have_attribute("value", "0")
+
+
 def test_what_is_not_there_has_a_page_that_helps(visitor: Visitor) -> None:
     page = visitor.opens("/ui/tasks/default/helo")
     expect(page.get_by_role("heading", name="Not Found")).to_be_visible()
@@ -105,7 +121,7 @@ def test_pages_fit_a_phone_and_the_dark(browser: Browser, product: Product) -> N
     with Visitor.arrives(browser, product.base, **small) as visitor:
         for path, name in (
             ("/", "tasks"), ("/ui/tasks/default/nightly", "task"), (f"/ui/runs/{run['id']}", "run"),
-            ("/ui/runs", "runs"), ("/ui/workers", "workers"),
+            ("/ui/runs", "runs"), ("/ui/pools", "pools"), ("/ui/workers", "workers"),
         ):  # fmt: skip
             page = visitor.opens(path)
             expect(page.locator("main h1")).to_be_visible()
@@ -123,7 +139,8 @@ def test_a_keyboard_reaches_the_content_first(visitor: Visitor) -> None:
 
 def test_every_control_and_landmark_has_a_name(visitor: Visitor) -> None:
     run = ended_run(visitor.base, "hello")
-    for path in ("/", "/ui/tasks/default/hello", f"/ui/runs/{run['id']}", "/ui/runs", "/ui/workers"):
+    paths = ("/", "/ui/tasks/default/hello", f"/ui/runs/{run['id']}", "/ui/runs", "/ui/pools", "/ui/workers")
+    for path in paths:
         page = visitor.opens(path)
         nameless = page.evaluate(
             """() => [...document.querySelectorAll("button, a[href], textarea, nav, aside, [role=region]")]

@@ -53,7 +53,15 @@ async def test_no_page_and_no_document_shows_a_secret(
     assert run["payload"] == run["result"] == SHOWN
 
     paths = [
-        *("/", "/ui/tasks/default/job", f"/ui/runs/{run['id']}", "/ui/runs", "/ui/workers", "/ui/timeline"),
+        *(
+            "/",
+            "/ui/tasks/default/job",
+            f"/ui/runs/{run['id']}",
+            "/ui/runs",
+            "/ui/pools",
+            "/ui/workers",
+            "/ui/timeline",
+        ),
         *("/api/v1/runs", "/api/v1/tasks", "/api/v1/tasks/default/job", f"/api/v1/runs/{run['id']}"),
         *(f"/api/v1/runs/{run['id']}/logs", f"/api/v1/runs/{run['id']}/logs/events", "/api/v1/workers"),
         *("/api/v1/tasks/default/job/explain", "/tasks"),

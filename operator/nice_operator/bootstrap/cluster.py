@@ -137,7 +137,7 @@ def _engine(
         leadership=together.leadership,
         obituaries=PodObituaries(api, clock),
     )
-    source = PoolSource(api, engine.pools, clock, _namespaces_with_pools(settings))
+    source = PoolSource(api, engine.pools, clock, _namespaces_with_pools(settings), engine.pool_overview)
     engine.take_on([source], [*_duties(settings, engine, api, source), *logs.duties])
     return engine
 
@@ -154,6 +154,7 @@ def _duties(settings: ClusterSettings, engine: Engine, api: KubeApi, source: Poo
         watch, engine.tasks, KubeTaskObjects(api), status.book, pools=engine.pools, pool_events=source
     )
     cluster = KubePools(api, _installation(settings))
+    engine.pool_overview.cluster = cluster
     keeper = PoolKeeper(engine.pools, engine.store, cluster, engine.wakeups, engine.clock)
     return [kubernetes, status, keeper, *_brought(settings, api)]
 

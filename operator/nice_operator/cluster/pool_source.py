@@ -14,7 +14,7 @@ from nice_operator.cluster.api import KubeApi
 from nice_operator.cluster.errors import KubeRefused
 from nice_operator.domain.errors import InvalidInput
 from nice_operator.domain.pool import Pool
-from nice_operator.ports import Clock, PoolSink
+from nice_operator.ports import Clock, PoolCondition, PoolNews, PoolSink
 from nice_operator.resources import API_VERSION, read_pool
 
 _log = logging.getLogger(__name__)
@@ -34,13 +34,23 @@ def pools_path(namespace: str = "", name: str = "") -> str:
 
 
 class PoolSource:
-    """A service of every replica. ``namespaces`` empty: all of the cluster's."""
+    """A service of every replica. ``namespaces`` empty: all of the cluster's. ``news``: who is told what the
+    leader writes into their status."""
 
     name = "pools listing"
 
-    def __init__(self, api: KubeApi, sink: PoolSink, clock: Clock, namespaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        sink: PoolSink,
+        clock: Clock,
+        namespaces: Sequence[str] = (),
+        news: PoolNews | None = None,
+    ) -> None:
         self._api = api
         self._sink = sink
+        self._news = news
+        self._said: dict[str, dict[str, Sequence[PoolCondition]]] = {}
         self._clock = clock
         self._namespaces = tuple(namespaces) or ("",)
         self._found: dict[str, dict[str, Pool]] = {}
@@ -61,6 +71,8 @@ class PoolSource:
             await self._list(namespace)
         pools = [pool for found in self._found.values() for pool in found.values()]
         self._sink.replace(pools)
+        if self._news is not None:
+            self._news.said({name: said for each in self._said.values() for name, said in each.items()})
 
     def shown(self, document: Mapping[str, Any]) -> None:
         """A pool is there and looks like this."""
@@ -85,7 +97,9 @@ class PoolSource:
                 self._unreadable.add(namespace)
             return
         self._unreadable.discard(namespace)
-        read = [_read(document) for page in pages for document in page]
+        documents = [document for page in pages for document in page]
+        self._said[namespace] = {_name(document): _conditions(document) for document in documents}
+        read = [_read(document) for document in documents]
         self._take(namespace, {pool.full_name: pool for pool in read if pool is not None})
 
     def _take(self, namespace: str, listed: dict[str, Pool]) -> None:
@@ -103,6 +117,27 @@ def _read(document: Mapping[str, Any]) -> Pool | None:
     except InvalidInput as refusal:
         _log.warning("an object among the worker pools is none: %s", refusal)
         return None
+
+
+def _name(document: Mapping[str, Any]) -> str:
+    metadata = document.get("metadata") or {}
+    return f"{metadata.get('namespace')}/{metadata.get('name')}"
+
+
+def _conditions(document: Mapping[str, Any]) -> Sequence[PoolCondition]:
+    """As the leader wrote them; what was said of an earlier generation is no news of this one."""
+    generation = (document.get("metadata") or {}).get("generation")
+    found = (document.get("status") or {}).get("conditions") or ()
+    return [
+        PoolCondition(
+            str(each.get("type")),
+            each.get("status") == "True",
+            str(each.get("reason") or ""),
+            str(each.get("message") or ""),
+        )
+        for each in found
+        if isinstance(each, Mapping) and each.get("observedGeneration", generation) == generation
+    ]
 
 
 def _filled(document: Mapping[str, Any]) -> Mapping[str, Any]:

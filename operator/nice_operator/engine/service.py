@@ -19,6 +19,7 @@ from nice_operator.engine.log_janitor import LogJanitor
 from nice_operator.engine.logs import LogService
 from nice_operator.engine.loops import Health, Loop, Service
 from nice_operator.engine.orders import OrderTaker
+from nice_operator.engine.pool_overview import PoolOverview
 from nice_operator.engine.pools import PoolRegistry
 from nice_operator.engine.reaper import Reaper
 from nice_operator.engine.reports import Reports
@@ -49,7 +50,7 @@ class Engine:
     ``obituaries``: whoever knows why workers are gone.
 
     ``tasks``, ``runs``, ``jobs``, ``logs``, ``workers`` (of pools), ``external`` (workers outside),
-    ``workforce`` (both) and ``pools`` are what doors call; they work from construction on.
+    ``workforce`` (both), ``pools`` and ``pool_overview`` are what doors call; they work from construction on.
     ``start`` sets the loops going, ``drain`` lets running work end, ``stop`` ends everything of its own."""
 
     def __init__(
@@ -77,6 +78,7 @@ class Engine:
         self.workforce = Workforce(self.workers, self.external, store, wakeups)
         self.roster = Roster(store, self.workforce.here, wakeups, clock, settings.replica)
         self.pools = PoolRegistry(settings.release_namespace)
+        self.pool_overview = PoolOverview(self.pools, store, self.workforce, wakeups, clock, settings)
         self.tasks = TaskService(store, self.workforce, wakeups, settings, writing, self.pools)
         self.runs = RunService(store, self.workforce, wakeups, clock, settings, endings)
         undeclared = Undeclared(store, self.tasks, settings)

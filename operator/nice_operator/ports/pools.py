@@ -76,6 +76,14 @@ class PoolSink(Protocol):
         ...
 
 
+class PoolNews(Protocol):
+    """Who wants to know what the leader says of the pools."""
+
+    def said(self, conditions: Mapping[str, Sequence[PoolCondition]]) -> None:
+        """This is all that their status says now, by full name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PodFact:
     """A pod of a pool. ``ready``: takes part; ``leaving``: is being deleted; ``trouble``: why one of its

@@ -8,7 +8,7 @@ from nice_operator.engine.service import Engine
 from nice_operator.ports import WorkerGate
 from nice_operator.web import workman
 from nice_operator.web.answers import json_response
-from nice_operator.web.api import logs, openapi, runs, system, tasks
+from nice_operator.web.api import logs, openapi, pools, runs, system, tasks
 from nice_operator.web.audit import AUDIT, Audit, record
 from nice_operator.web.auth import DOORKEEPER, Doorkeeper, authenticate
 from nice_operator.web.definitions import Definitions, NoDefinitions
@@ -64,7 +64,7 @@ def make_app(
 def all_routes(options: WebOptions, *, worker_link: bool = False) -> tuple[Route, ...]:
     """Every route there is. None exists outside this table, so none is without a policy."""
     link = (WORKER_LINK,) if worker_link else ()
-    api = (*workman.ROUTES, *tasks.ROUTES, *runs.ROUTES, *logs.ROUTES, *system.ROUTES, *link)
+    api = (*workman.ROUTES, *tasks.ROUTES, *runs.ROUTES, *logs.ROUTES, *pools.ROUTES, *system.ROUTES, *link)
     return (*api, _openapi_route(api, options), *pages.ROUTES, *_front_door(options))
 
 

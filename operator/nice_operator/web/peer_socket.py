@@ -11,6 +11,6 @@ class PeerSocket(web.WebSocketResponse):
     """``receive`` answers pings, and would raise where that comes too late."""
 
     async def pong(self, message: bytes = b"") -> None:
-        """Answer a ping. Nobody may be there any more: whoever reads is told so by what comes next, the end."""
+        """Answer a ping. Nobody may be there any more: what is read next says so, it is the end."""
         with suppress(ConnectionError):
             await super().pong(message)

@@ -83,7 +83,8 @@ async def live(
     departure = Departure(worker, patience)
     _listen_to_signals(departure)
     shipping = [] if terms.shipper is None else [terms.shipper.work()]
-    async with _background(_converse(link, worker), _beat(worker), _tick(worker, zygote, signs.pulse), *shipping):
+    tick = _tick(worker, zygote, signs.pulse)
+    async with _background(_converse(link, worker), _beat(worker), tick, *shipping):
         await departure.wait()
         signs.readiness.show(available=False)
         if terms.shipper is not None:

@@ -165,6 +165,27 @@ def test_workers_are_listed(server: Script, nicectl: Nicectl) -> None:
     assert nicectl("workers").out.splitlines()[1].split() == ["local", "default", "8", "1", "ready"]
 
 
+def test_pools_are_listed_and_what_is_wrong_is_said(server: Script, nicectl: Nicectl) -> None:
+    sound = {
+        "namespace": "nice", "name": "default", "workers": 2, "draining": 1, "slots": 4, "busySlots": 3,
+        "queued": 12, "oldestWaitSeconds": 75.2, "trouble": None,
+        "deployment": {"replicas": 3, "ready": 2, "rolling": False, "failure": None},
+        "conditions": [{"type": "Ready", "status": True, "reason": "Connected", "message": ""}],
+    }  # fmt: skip
+    idle = sound | {
+        "name": "gpu", "workers": 0, "draining": 0, "slots": 0, "busySlots": 0, "queued": 0,
+        "oldestWaitSeconds": None, "trouble": "quota exceeded", "deployment": None,
+    }  # fmt: skip
+    server.json("GET", "/api/v1/pools", {"pools": [sound, idle]})
+
+    ended = nicectl("pools")
+
+    first, second = ended.out.splitlines()[1:3]
+    assert first.split() == ["nice/default", "2", "3/4", "12", "1m15s", "2/3", "Connected"]
+    assert second.split() == ["nice/gpu", "0", "0/0", "0", "-", "-", "trouble"]
+    assert "nice/gpu: quota exceeded" in ended.out + ended.err
+
+
 @pytest.mark.parametrize("form", ["table", "wide"])
 def test_nothing_from_elsewhere_commands_the_terminal(server: Script, nicectl: Nicectl, form: str) -> None:
     evil = "\x1b]0;title\x07\x9b2J\u202egnp.exe\n\u200b"

@@ -12,7 +12,9 @@ import pytest
 from nice_operator.cluster.api import KubeApi
 from nice_operator.cluster.pool_source import PoolSource
 from nice_operator.domain.errors import Unavailable
+from nice_operator.engine.pool_overview import Conditions
 from nice_operator.engine.pools import PoolRegistry
+from nice_operator.ports import PoolCondition
 from tests.fakes.clock import FakeClock
 from tests.support.scripted_kube import Answer, Asked, ScriptedKube, scripted_kube
 
@@ -68,6 +70,38 @@ async def test_an_empty_cluster_is_known_to_be_empty(listing: Listing) -> None:
     await listing.source.look()
 
     assert listing.registry.known
+
+
+async def test_what_the_leader_says_of_a_pool_is_news_and_what_it_said_of_an_earlier_one_is_none(
+    listing: Listing,
+) -> None:
+    class Board:
+        def __init__(self) -> None:
+            self.news: Conditions = {}
+
+        def said(self, conditions: Conditions) -> None:
+            self.news = conditions
+
+    board = Board()
+    source = PoolSource(listing.client, listing.registry, FakeClock(), (), board)
+    ready = {"type": "Ready", "status": "True", "reason": "Connected", "message": "here"}
+    stalled = {
+        "type": "Stalled",
+        "status": "True",
+        "reason": "InvalidSpec",
+        "message": "old",
+        "observedGeneration": 1,
+    }
+    old = a_pool("old", generation=2) | {"status": {"conditions": [stalled]}}
+    listing.there_are(a_pool("default") | {"status": {"conditions": [ready]}}, old, a_pool("new"))
+
+    await source.look()
+
+    assert board.news == {
+        "nice/default": [PoolCondition("Ready", True, "Connected", "here")],
+        "nice/old": [],
+        "nice/new": [],
+    }
 
 
 async def test_a_pool_is_gone_when_it_is_missing_twice(listing: Listing) -> None:

@@ -27,7 +27,7 @@ QUIET_SECONDS = 0.3
 async def index(request: web.Request) -> web.Response:
     """Where to go from here."""
     api = f"{request.app[OPTIONS].base_path}/api/v1"
-    places = {name: f"{api}/{name}" for name in ("tasks", "runs", "workers")}
+    places = {name: f"{api}/{name}" for name in ("tasks", "runs", "pools", "workers")}
     return json_response({"openapi": f"{api}/openapi.json", **places})
 
 

@@ -57,6 +57,12 @@ async def workers_page(request: web.Request) -> web.Response:
     return page(request, "workers.html", context)
 
 
+async def pools_page(request: web.Request) -> web.Response:
+    """Pools: who works in them, what waits for them, what is wrong."""
+    views = await request.app[ENGINE].pool_overview.list()
+    return page(request, "pools.html", {"here": "/ui/pools", "pools": views})
+
+
 _TASK = "/ui/tasks/{namespace}/{name}"
 _RUN = "/ui/runs/{id}"
 ROUTES = (
@@ -68,6 +74,7 @@ ROUTES = (
     Route("GET", _RUN + "/log", log_events, Access.READ, streams=True),
     Route("POST", _RUN + "/cancel", forms.stop_run, Access.CHANGE, action="cancel"),
     Route("POST", _RUN + "/retry", forms.run_again, Access.CHANGE, action="retry"),
+    Route("GET", "/ui/pools", pools_page, Access.READ),
     Route("GET", "/ui/workers", workers_page, Access.READ),
     *assets.ROUTES,
 )

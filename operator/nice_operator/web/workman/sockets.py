@@ -73,9 +73,7 @@ class Conversation:
 @asynccontextmanager
 async def conversation(request: web.Request) -> AsyncIterator[Conversation]:
     """Accept the upgrade. Compression is never agreed on."""
-    socket = PeerSocket(
-        heartbeat=PING_EVERY, max_msg_size=MAX_MESSAGE, compress=False, timeout=CLOSE_WITHIN
-    )
+    socket = PeerSocket(heartbeat=PING_EVERY, max_msg_size=MAX_MESSAGE, compress=False, timeout=CLOSE_WITHIN)
     await socket.prepare(request)
     _keep_alive(request.transport)
     outbox = Outbox(socket, request.transport)
