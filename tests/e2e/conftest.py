@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,14 @@ def namespace(target: Target, kubectl: Kubectl) -> Iterator[str]:
 def shared_namespace(target: Target, kubectl: Kubectl) -> Iterator[str]:
     """One for all tests of a module."""
     yield from _namespace(kubectl, target.run)
+
+
+@pytest.fixture(scope="module")
+def make_namespace(target: Target, kubectl: Kubectl) -> Iterator[Callable[[], str]]:
+    """More of them, for a module whose subject is namespaces."""
+    another = contextmanager(_namespace)
+    with ExitStack() as made:
+        yield lambda: made.enter_context(another(kubectl, target.run))
 
 
 def _namespace(kubectl: Kubectl, run: str) -> Iterator[str]:

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import audit
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import ROOT
+from tests.cluster.target import Provider, Target
+from tests.support import exercise
 from tests.support.release import CHART, NAME, Release, condition, installed, python_task, test_values, until
+from tests.support.rights import check_rights
 
 REQUESTED = "nicecommander.dev/run-requested-at"
 OWN_IMAGE = "localhost/nice-cluster/base:test"
@@ -196,6 +200,15 @@ def test_an_upgrade_amid_a_hundred_runs_loses_and_doubles_none(release: Release,
     assert sorted(release.insist("GET", f"/api/v1/runs/{run['id']}")[1]["result"] for run in runs) == list(
         range(100)
     )
+
+
+def test_every_right_of_its_roles_was_used_and_nothing_was_refused(release: Release, target: Target) -> None:
+    """Of a release that watches all namespaces; one that does not: test_e2e_rights.py."""
+    if target.provider is not Provider.NATIVE:
+        pytest.skip(f"the audit log of a {target.provider} cluster is not ours to read")
+    exercise.everything(release.kubectl, release.namespace)
+
+    check_rights(release, audit.calls(target.places, f"system:serviceaccount:{release.namespace}:{NAME}"))
 
 
 def test_the_release_tests_itself(release: Release) -> None:

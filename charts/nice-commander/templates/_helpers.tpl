@@ -90,6 +90,7 @@ yes
 {{- concat $own .Values.hosts .Values.ingress.hosts .Values.httpRoute.hostnames | uniq | join "," -}}
 {{- end }}
 
+{{- /* Where tasks are run. Pools are heard of there at once, and listed like everywhere else. */ -}}
 {{- define "nice.taskRules" }}
 - apiGroups: [nicecommander.dev]
   resources: [nicetasks, niceworkerpools]
@@ -100,4 +101,14 @@ yes
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
+{{- end }}
+
+{{- /* Where there are pools and no tasks of ours. */ -}}
+{{- define "nice.poolRules" }}
+- apiGroups: [nicecommander.dev]
+  resources: [niceworkerpools]
+  verbs: [get, list]
+- apiGroups: [nicecommander.dev]
+  resources: [niceworkerpools/status]
+  verbs: [patch]
 {{- end }}

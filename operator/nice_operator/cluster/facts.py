@@ -13,6 +13,9 @@ from nice_operator.domain.status import ENDED_STATES, SHOWN_RUNS, TaskFacts
 from nice_operator.domain.task import Task
 from nice_operator.ports import Movement, RunFilter, RunPage
 
+NEVER_STARTED = 20
+"""Newer runs that were cancelled before they started, among which an older start is looked for."""
+
 
 class StatusStore(Protocol):
     """``ports.Store``, as far as statuses need it."""
@@ -52,18 +55,21 @@ async def read_facts(store: StatusStore, uids: Collection[str]) -> FactsOfMany:
 
 
 async def _facts(store: StatusStore, task: Task, runs: Sequence[Run], active: int) -> TaskFacts:
-    async def newest(states: frozenset[RunState]) -> Run | None:
-        found = _first(runs, states)
+    async def newest(states: frozenset[RunState], *, started: bool = False) -> Run | None:
+        found = _first(runs, states, started=started)
         if found is not None or len(runs) < SHOWN_RUNS:  # fewer than were asked for: these are all
             return found
-        page = await store.list_runs(RunFilter(task_id=task.id, states=states, limit=1))
-        return page.runs[0] if page.runs else None
+        limit = NEVER_STARTED if started else 1
+        page = await store.list_runs(RunFilter(task_id=task.id, states=states, limit=limit))
+        return _first(page.runs, states, started=started)
 
-    started = await newest(ENDED_STATES | HELD_STATES)
+    started = await newest(ENDED_STATES | HELD_STATES, started=True)
     ended = await newest(ENDED_STATES)
     success = await newest(frozenset({RunState.SUCCEEDED}))
     return TaskFacts(task, active, runs, started, ended, success)
 
 
-def _first(runs: Iterable[Run], states: frozenset[RunState]) -> Run | None:
-    return next((run for run in runs if run.state in states), None)
+def _first(runs: Iterable[Run], states: frozenset[RunState], *, started: bool) -> Run | None:
+    """Of those, with ``started``, whose user code began: one may be claimed, or cancelled while it waited."""
+    told = (run for run in runs if run.state in states)
+    return next((run for run in told if run.started_at is not None or not started), None)

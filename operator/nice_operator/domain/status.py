@@ -46,7 +46,7 @@ def status_of(facts: TaskFacts, before: JsonObject, now: datetime) -> dict[str, 
         "observedGeneration": task.observed_generation,
         "conditions": [_condition(each, task, before, now) for each in conditions],
         "active": facts.active,
-        **_times(facts),
+        **_times(facts, before),
         "lastRuns": [_run(run) for run in facts.runs[:SHOWN_RUNS]],
     }
 
@@ -74,7 +74,8 @@ def _old(kind: str, before: JsonObject) -> Mapping[str, Any]:
     return next(found, {})
 
 
-def _times(facts: TaskFacts) -> dict[str, Any]:
+def _times(facts: TaskFacts, before: JsonObject) -> dict[str, Any]:
+    """A start that is not found any more was all the same: hundreds may have been cancelled since."""
     task, started, success = facts.task, facts.last_started, facts.last_success
     times = {
         "nextRunTime": task.next_fire_at,
@@ -82,6 +83,8 @@ def _times(facts: TaskFacts) -> dict[str, Any]:
         "lastSuccessfulTime": success.finished_at if success else None,
     }
     told: dict[str, Any] = {name: rfc3339(moment) for name, moment in times.items() if moment}
+    if started is None and before.get("lastRunTime"):
+        told["lastRunTime"] = before["lastRunTime"]
     return told | ({"lastResult": facts.last_ended.state.value} if facts.last_ended else {})
 
 

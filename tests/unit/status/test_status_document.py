@@ -185,3 +185,12 @@ def test_every_status_fits_the_schema_of_the_resource(task: Task, runs: list[Run
     for run in status["lastRuns"]:
         assert set(run) <= set(SCHEMA["properties"]["lastRuns"]["items"]["properties"])
         assert abs(run.get("exitCode", 0)) < 2**31  # format: int32
+
+
+def test_a_start_that_many_newer_runs_hide_is_shown_as_it_was() -> None:
+    before = status_of(_facts(None, _ended(RunState.SUCCEEDED)), {}, NOON)
+    waiting = a_run(state=RunState.CLAIMED)
+
+    status = status_of(_facts(None, waiting), before, LATER)
+
+    assert status["lastRunTime"] == before["lastRunTime"] == "2026-03-01T12:00:01Z"
