@@ -32,8 +32,8 @@ AWS_FILES = {"credentials": "AWS_SHARED_CREDENTIALS_FILE", "config": "AWS_CONFIG
 """Keys of the Secret, which are files in AWS' own form, and the variables that name them."""
 
 PROBE_WITHIN = 5
-"""Seconds. On a node whose cores are all taken it takes more than Kubernetes' one second to begin a process in
-a container, and a worker that is well would count as unready."""
+"""Seconds. On a node whose cores are all taken it takes more than Kubernetes' one second to begin a process
+in a container, and a worker that is well would count as unready."""
 READY_FILE = "/tmp/ready"  # noqa: S108 - a volume of the supervisor's alone
 SETTLE_SECONDS = 10
 """What is left of the grace when the drain ends: reports of what was stopped go out then, and the last lines

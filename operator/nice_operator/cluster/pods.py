@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from nice_operator.ports import PodFact
@@ -48,12 +48,13 @@ def _containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from status.get("containerStatuses") or ()
 
 
-def obituary_of(pod: Pod, now: datetime, within: timedelta) -> str:
-    """Why a worker in this pod went, if its end is younger than ``within``; "" when the pod tells nothing."""
+def obituary_of(pod: Pod, since: datetime) -> str:
+    """Why a worker in this pod went; "" when it tells nothing. Ends of containers before ``since`` say
+    nothing."""
     status = pod.get("status") or {}
     name = (pod.get("metadata") or {}).get("name", "")
     return (
-        next(_ends(status, now - within), "")
+        next(_ends(status, since), "")
         or _evicted(status, name)
         or _disrupted(status, name)
         or _on_lost_node(pod, name)

@@ -72,7 +72,7 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     ],
 )
 def test_a_pod_tells_why_its_worker_went(pod: dict[str, Any], says: str) -> None:
-    told = obituary_of(pod, NOW, YOUNG)
+    told = obituary_of(pod, NOW - YOUNG)
 
     assert says in told
     assert bool(says) is bool(told)
