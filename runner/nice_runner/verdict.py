@@ -76,15 +76,17 @@ def judge(ending: Ending, *, program: bool, timeout: float, memory_limit: int | 
     if ending.cause is not None:
         return _stopped(ending.cause, timeout)
     if ending.signal is not None:
-        name = signal_name(ending.signal)
-        return Verdict(
-            "failed", "Signal", f"its process was killed by {name}, which this worker did not send"
-        )
+        return Verdict("failed", "Signal", _killed(ending.signal))
     if ending.code is None:
         return Verdict(
             "lost", "KeeperLost", "the process that kept the run vanished; its processes were ended"
         )
     return _program_ended(ending, ending.code) if program else _python_ended(ending, ending.code)
+
+
+def _killed(number: int) -> str:
+    hint = ": the kernel does so when its container's memory is used up" if number == signals.SIGKILL else ""
+    return f"its process was killed by {signal_name(number)}, which this worker did not send{hint}"
 
 
 def signal_name(number: int) -> str:

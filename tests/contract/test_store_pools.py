@@ -114,6 +114,7 @@ async def test_asking_twice_to_drain_is_asking_once(harness: StoreHarness) -> No
 
 async def test_whose_runs_are_about_to_be_lost_is_told_before(harness: StoreHarness) -> None:
     worker, dead = await _pool_worker(harness, "w"), await _pool_worker(harness, "d", "team-a/heavy")
+    began = harness.now()
     for name in ("a", "b"):
         await harness.submit(await harness.put(name))
     await worker.running()
@@ -121,12 +122,12 @@ async def test_whose_runs_are_about_to_be_lost_is_told_before(harness: StoreHarn
     assert await harness.store.doomed(NOBODY, NOBODY) == ()
 
     assert await harness.store.doomed(frozenset({dead.session}), NOBODY) == [
-        Holder(dead.session, "d", "team-a/heavy")
+        Holder(dead.session, "d", "team-a/heavy", began)
     ]
 
     harness.advance(36)
     found = await harness.store.doomed(NOBODY, frozenset({dead.session}))
-    assert found == [Holder(worker.session, "w", "nice/default")]
+    assert found == [Holder(worker.session, "w", "nice/default", began)]
 
 
 async def test_what_is_known_of_a_workers_end_is_in_the_message_of_its_lost_run(

@@ -87,6 +87,8 @@ async def test_a_run_that_its_worker_saw_vanish_tells_why(world: World) -> None:
 
     ended = await world.harness.ended(UUID(run.run))
     assert (ended.state, ended.message) == (RunState.LOST, f"its keeper vanished: {KILLED}")
+    (attempt,) = await world.harness.store.attempts(ended.id)
+    assert [holder.since for holder in world.obituaries.asked] == [attempt.started_at]
 
 
 async def test_nobody_is_asked_about_a_run_that_tells_its_own_reason(world: World) -> None:

@@ -23,6 +23,8 @@ LOOKS = 3
 BETWEEN_LOOKS = 1.0
 PATIENCE = 4.0
 """Seconds for all of it: whoever asks has a run to settle."""
+APART = timedelta(seconds=2)
+"""What clocks of nodes and database may differ by; the kubelet names whole seconds."""
 YOUNG = timedelta(minutes=3)
 """An end that is older was another's: the lease is 30 seconds."""
 
@@ -68,4 +70,10 @@ class PodObituaries:
         except NiceError as error:
             _log.info("nothing is known of pod %s/%s: %s", namespace, holder.worker, error)
             return None
-        return obituary_of(pod, datetime.now(UTC), YOUNG)
+        return obituary_of(pod, _since(holder))
+
+
+def _since(holder: Holder) -> datetime:
+    """Another container of the pod may have ended shortly before, under a former supervisor."""
+    young = datetime.now(UTC) - YOUNG
+    return young if holder.since is None else max(young, holder.since - APART)

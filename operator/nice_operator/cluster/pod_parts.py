@@ -31,6 +31,9 @@ AWS_FOLDER = "/etc/nice/aws"
 AWS_FILES = {"credentials": "AWS_SHARED_CREDENTIALS_FILE", "config": "AWS_CONFIG_FILE"}
 """Keys of the Secret, which are files in AWS' own form, and the variables that name them."""
 
+PROBE_WITHIN = 5
+"""Seconds. On a node whose cores are all taken it takes more than Kubernetes' one second to begin a process
+in a container, and a worker that is well would count as unready."""
 READY_FILE = "/tmp/ready"  # noqa: S108 - a volume of the supervisor's alone
 PULSE_FILE = "/tmp/pulse"  # noqa: S108 - the same
 ASK_FOR_PULSE = f"test ! -e {PULSE_FILE} && {{ touch {PULSE_FILE} || true; }}"
@@ -115,6 +118,7 @@ def supervisor(pool: Pool, image: str, pull_policy: str, operator_url: str, grac
         "readinessProbe": {
             "exec": {"command": ["test", "-f", READY_FILE]},
             "periodSeconds": 2,
+            "timeoutSeconds": PROBE_WITHIN,
             "failureThreshold": 1,
         },
         "livenessProbe": _liveness(),

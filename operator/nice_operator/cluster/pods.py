@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from nice_operator.ports import PodFact
@@ -48,15 +48,19 @@ def _containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from status.get("containerStatuses") or ()
 
 
-def obituary_of(pod: Pod, now: datetime, within: timedelta) -> str:
-    """Why a worker in this pod went, if its end is younger than ``within``; "" when the pod tells nothing."""
+def obituary_of(pod: Pod, since: datetime) -> str:
+    """Why a worker in this pod went; "" when it tells nothing. Ends of containers before ``since`` say
+    nothing.
+
+    Whoever took the pod away comes before the ends of its containers, which follow from that."""
     status = pod.get("status") or {}
     name = (pod.get("metadata") or {}).get("name", "")
     return (
-        next(_ends(status, now - within), "")
-        or _evicted(status, name)
+        _evicted(status, name)
         or _disrupted(status, name)
         or _on_lost_node(pod, name)
+        or next(_ends(status, since), "")
+        or _going(pod, name)
     )
 
 
@@ -84,11 +88,10 @@ def _ended(name: str, end: Mapping[str, Any]) -> str:
 
 
 def _evicted(status: Mapping[str, Any], name: str) -> str:
-    if status.get("phase") != "Failed":
+    reason, more = status.get("reason"), str(status.get("message") or "")
+    if status.get("phase") != "Failed" or not reason:
         return ""
-    why = f"{status.get('reason') or 'no reason given'}"
-    more = str(status.get("message") or "")
-    return f"its pod {name} has failed ({why}{': ' + more if more else ''})"
+    return f"its pod {name} has failed ({reason}{': ' + more if more else ''})"
 
 
 def _disrupted(status: Mapping[str, Any], name: str) -> str:
@@ -109,6 +112,12 @@ def _on_lost_node(pod: Pod, name: str) -> str:
     )
     if lost or by_kubelet:
         return f"nothing is heard of node {node}, which its pod {name} is on"
+    return ""
+
+
+def _going(pod: Pod, name: str) -> str:
+    if (pod.get("status") or {}).get("phase") == "Failed":
+        return f"its pod {name} has failed (no reason given)"
     if (pod.get("metadata") or {}).get("deletionTimestamp"):
         return f"its pod {name} is being deleted"
     return ""

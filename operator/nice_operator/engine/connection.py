@@ -246,7 +246,8 @@ class WorkerConnection:
             self.holdings.drop([held])
 
     async def _finish(self, held: HeldRun, holding: Holding | None, message: Finish) -> None:
-        outcome = await self._reports.explained(self.worker, await _outcome(message))
+        told = await _outcome(message)
+        outcome = await self._lasting(lambda: self._reports.explained(held, self.worker, told))
         verdict = await self._lasting(lambda: self._reports.finish(held, holding, outcome))
         self.holdings.drop([held])
         self.send(Finished(message.run, message.epoch, message.outcome, verdict))

@@ -57,12 +57,14 @@ class Reports:
         self._wakeups.publish(topics.run(held.id), topics.RUNS)
         return verdict
 
-    async def explained(self, worker: OpenSession, outcome: Outcome) -> Outcome:
+    async def explained(self, held: HeldRun, worker: OpenSession, outcome: Outcome) -> Outcome:
         """A loss that the worker saw without knowing why (its runner's container died), with what somebody
-        beside it knows."""
+        beside it knows of the time since the attempt started."""
         if self._obituaries is None or outcome.reason not in UNEXPLAINED:
             return outcome
-        told = await self._obituaries.of([Holder(worker.id, worker.worker, worker.pool)])
+        since = (attempt.started_at for attempt in await self._own(held))
+        holder = Holder(worker.id, worker.worker, worker.pool, next(since, None))
+        told = await self._obituaries.of([holder])
         why = told.get(worker.id)
         return replace(outcome, message=f"{outcome.message}: {why}") if why else outcome
 
@@ -104,9 +106,11 @@ class Reports:
         return max((chunk.last for chunk in chunks), default=0)
 
     async def _attempt_of(self, held: HeldRun) -> int | None:
-        attempts: Sequence[Attempt] = await self._store.attempts(held.id)
-        own = (a.number for a in attempts if a.epoch == held.epoch and a.session == held.session)
-        return next(own, None)
+        return next((attempt.number for attempt in await self._own(held)), None)
+
+    async def _own(self, held: HeldRun) -> Sequence[Attempt]:
+        attempts = await self._store.attempts(held.id)
+        return [each for each in attempts if (each.epoch, each.session) == (held.epoch, held.session)]
 
     def _changed(self, held: HeldRun, *, final: bool, frees: bool) -> None:
         """``frees``: something may be claimable now, this run again or one that waited behind it."""

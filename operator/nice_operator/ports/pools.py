@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from nice_operator.domain.ids import SessionId
@@ -36,11 +36,13 @@ class PoolWorker:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A session whose runs are about to be called lost, and whose it is."""
+    """A session whose runs are about to be called lost, and whose it is. ``since``: what ended before this
+    cannot be the reason."""
 
     session: SessionId
     worker: str
     pool: str
+    since: datetime | None = None
 
 
 class PoolStore(Protocol):

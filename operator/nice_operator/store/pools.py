@@ -13,7 +13,7 @@ from nice_operator.domain.task import EXTERNAL_WORKERS, POOL_QUEUE
 from nice_operator.ports import Holder, PoolWorker, QueueLoad
 from nice_operator.store.leases import SECOND
 from nice_operator.store.tables import runs, worker_sessions
-from nice_operator.store.times import length
+from nice_operator.store.times import from_micros, length
 from nice_operator.store.tx import Tx
 
 LATELY = 15 * SECOND
@@ -77,10 +77,10 @@ def ask_to_drain(tx: Tx, sessions: Collection[SessionId]) -> Sequence[SessionId]
 
 
 def holders(tx: Tx, sessions: Collection[SessionId]) -> Sequence[Holder]:
-    """Whose these sessions are."""
-    query = sa.select(_sessions.c.id, _sessions.c.worker, _sessions.c.pool)
+    """Whose these sessions are, and since when."""
+    query = sa.select(_sessions.c.id, _sessions.c.worker, _sessions.c.pool, _sessions.c.opened_at)
     rows = tx.all(query.where(_sessions.c.id.in_(sorted(sessions))))
-    return [Holder(SessionId(row.id), row.worker, row.pool) for row in rows]
+    return [Holder(SessionId(row.id), row.worker, row.pool, from_micros(row.opened_at)) for row in rows]
 
 
 def _held() -> sa.Subquery:

@@ -29,6 +29,8 @@ OPERATOR = "app.kubernetes.io/component=operator"
 DATABASE = "app.kubernetes.io/component=database"
 REDIS = "app.kubernetes.io/component=redis"
 WORKER = "nicecommander.dev/pool=default"
+SCRATCH = "/scratch"
+"""A folder of the runs that holds 10 MiB."""
 SQL = ("mariadb", "--socket=/tmp/mariadb.sock", "-uroot", "nice", "-N", "-e")
 
 
@@ -40,10 +42,17 @@ def stage_values(images: str) -> Values:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": {"nicecommander.dev/pool": "default"}},
     }
-    runner = {"name": "runner", "volumeMounts": [{"name": VOLUME, "mountPath": FOLDER}]}
+    runner = {
+        "name": "runner",
+        "volumeMounts": [{"name": VOLUME, "mountPath": FOLDER}, {"name": "scratch", "mountPath": SCRATCH}],
+        "resources": {"requests": {"memory": "64Mi"}, "limits": {"memory": "1Gi"}},
+    }
     template = {
         "containers": [runner],
-        "volumes": [{"name": VOLUME, "emptyDir": {}}],
+        "volumes": [
+            {"name": VOLUME, "emptyDir": {}},
+            {"name": "scratch", "emptyDir": {"sizeLimit": "10Mi"}},
+        ],
         "topologySpreadConstraints": [spread],
         "terminationGracePeriodSeconds": 20,
     }

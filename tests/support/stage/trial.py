@@ -158,7 +158,8 @@ def _overlaps(books: Books, effects: Sequence[Execution]) -> Iterator[str]:
 
 def _wrong_answers(current: Trial, books: Books) -> Iterator[str]:
     """Each job has one run, one answer, and it is that run's."""
-    runs = {run.fire_key: run for run in books.runs if run.fire_key.startswith("m:")}
+    asked = [run for task in books.tasks if task.row.name == load.ASKED for run in task.runs]
+    runs = {run.fire_key: run for run in asked if run.fire_key.startswith("m:")}
     answers = current.callers.answers
     if runs.keys() != {f"m:{key}" for key in answers}:
         odd = runs.keys() ^ {f"m:{key}" for key in answers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,29 @@ async def test_the_pods_of_lost_workers_tell_what_they_know(api: Kube) -> None:
         sessions[0]: "its pod a has failed (Evicted)",
         sessions[1]: "its pod b is gone",
     }
+
+
+async def test_a_container_that_ended_before_the_attempt_began_is_not_its_reason(api: Kube) -> None:
+    session, clock, path = SessionId(uuid7()), FakeClock(), "/api/v1/namespaces/nice/pods/a"
+    now = datetime.now(UTC)
+    before, lately = now - timedelta(seconds=50), now - timedelta(seconds=1)
+    api.answers[path] = (200, a_pod(ended("supervisor", before)))
+    both = a_pod(ended("supervisor", before), ended("runner", lately))
+    clock.on_sleep = lambda _: api.answers.update({path: (200, both)})
+    holder = Holder(session, "a", "nice/default", since=now - timedelta(seconds=30))
+
+    told = await PodObituaries(api.client, clock).of([holder])
+
+    assert told[session] == "its container runner ended with exit code 137 (Error)"
+
+
+def a_pod(*containers: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": {"name": "a"}, "status": {"containerStatuses": list(containers)}}
+
+
+def ended(name: str, at: datetime) -> dict[str, Any]:
+    end = {"finishedAt": at.isoformat(), "exitCode": 137, "reason": "Error"}
+    return {"name": name, "lastState": {"terminated": end}}
 
 
 async def test_a_pod_that_tells_nothing_yet_is_asked_again(api: Kube) -> None:

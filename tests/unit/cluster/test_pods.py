@@ -55,6 +55,22 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
         ),
         (a_pod(phase="Failed", reason="Evicted", message="low on memory"), "failed (Evicted: low on memory)"),
         (
+            a_pod(ended("runner", place="state", reason="Error"), phase="Failed", reason="Evicted"),
+            "its pod p has failed (Evicted)",
+        ),
+        (a_pod(phase="Failed"), "its pod p has failed (no reason given)"),
+        (
+            a_pod(ended("runner", reason="Error"), conditions=condition("Ready", "Unknown")),
+            "nothing is heard of node node-2",
+        ),
+        (
+            a_pod(
+                ended("runner"),
+                conditions=condition("DisruptionTarget", "True", reason="PreemptionByScheduler"),
+            ),
+            "taken away (PreemptionByScheduler",
+        ),
+        (
             a_pod(conditions=condition("DisruptionTarget", "True", reason="EvictionByEvictionAPI")),
             "taken away (EvictionByEvictionAPI",
         ),
@@ -72,7 +88,7 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     ],
 )
 def test_a_pod_tells_why_its_worker_went(pod: dict[str, Any], says: str) -> None:
-    told = obituary_of(pod, NOW, YOUNG)
+    told = obituary_of(pod, NOW - YOUNG)
 
     assert says in told
     assert bool(says) is bool(told)
