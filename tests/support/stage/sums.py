@@ -9,10 +9,11 @@ from itertools import pairwise
 from nice_operator.domain.run import RunState
 from nice_operator.domain.task import ConcurrencyPolicy, OnLost
 from tests.accounts.books import Books
+from tests.support.stage import load
 from tests.support.stage.effects import Execution
 
 ONE_AT_A_TIME = (ConcurrencyPolicy.FORBID, ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.COALESCE)
-ASKED = "m:"
+KEY = "m:"
 """Before the Idempotency-Key in the key of a run."""
 
 Answers = Mapping[str, Set[tuple[int, str, str]]]
@@ -64,13 +65,14 @@ def _overlaps(books: Books, effects: Sequence[Execution]) -> Iterator[str]:
 
 def wrong_answers(answers: Answers, books: Books) -> Iterator[str]:
     """Each job has one run, one answer, and it is that run's."""
-    runs = {run.fire_key: run for run in books.runs if run.fire_key.startswith(ASKED)}
-    times = Counter(run.fire_key for run in books.runs if run.fire_key.startswith(ASKED))
+    asked = [run for task in books.tasks if task.row.name == load.ASKED for run in task.runs]
+    runs = {run.fire_key: run for run in asked}
+    times = Counter(run.fire_key for run in asked)
     yield from (f"✗ {key} has {count} runs" for key, count in times.items() if count > 1)
-    if runs.keys() != {f"{ASKED}{key}" for key in answers}:
-        odd = runs.keys() ^ {f"{ASKED}{key}" for key in answers}
+    if runs.keys() != {f"{KEY}{key}" for key in answers}:
+        odd = runs.keys() ^ {f"{KEY}{key}" for key in answers}
         yield f"✗ {len(runs)} jobs were recorded, {len(answers)} answered; they differ in {sorted(odd)[:5]}"
     for key, told in answers.items():
-        run = runs.get(f"{ASKED}{key}")
+        run = runs.get(f"{KEY}{key}")
         if run is not None and told != {(200, str(run.id), str(run.id))}:
             yield f"✗ {key} was answered {told}; its run {run.id} {run.state}"
