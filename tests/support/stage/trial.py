@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
-from nice_operator.domain.run import RunState
-from nice_operator.domain.task import ConcurrencyPolicy, OnLost
 from tests.accounts.__main__ import judge
 from tests.accounts.books import Books
 from tests.cluster.problem import say
@@ -19,11 +16,11 @@ from tests.support.release import until
 from tests.support.stage import load
 from tests.support.stage.effects import Execution
 from tests.support.stage.stage import Stage
+from tests.support.stage.sums import wrong_answers, wrong_effects
 
 REST_WITHIN = 300.0
 WARM = 10
 """Runs of each kind of load, about, before harm is done."""
-ONE_AT_A_TIME = (ConcurrencyPolicy.FORBID, ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.COALESCE)
 
 
 @dataclass
@@ -95,13 +92,25 @@ def _at_rest(stage: Stage) -> bool | None:
 def _judge(current: Trial) -> None:
     books = current.books = current.stage.books()
     whole = judge(books, at_rest=True)
-    mine = replace(books, tasks=[task for task in books.tasks if task.row.living])
+    mine = _of_this_trial(books)
     current.counts = judge(mine, at_rest=True).counts
     effects = [one for run in mine.runs for one in current.stage.effects.of(str(run.id)).values()]
     _count(current, mine, effects)
-    wrong = [*map(str, whole.findings), *_wrong_effects(mine, effects), *_wrong_answers(current, mine)]
+    wrong = [
+        *map(str, whole.findings),
+        *wrong_effects(mine, effects),
+        *wrong_answers(current.callers.answers, mine),
+    ]
     current.say(", ".join(f"{name} {count:,}" for name, count in current.counts.items()))
     assert not wrong, f"{len(wrong)} things do not add up:\n" + "\n".join(wrong[:40])
+
+
+def _of_this_trial(books: Books) -> Books:
+    """Without the tasks of earlier trials, which are deleted, and what they did."""
+    mine = replace(books, tasks=[task for task in books.tasks if task.row.living])
+    ids = {run.id for run in mine.runs}
+    attempts = {id: done for id, done in books.attempts.items() if id in ids}
+    return replace(mine, attempts=attempts, refused=[one for one in books.refused if one.run_id in ids])
 
 
 def _count(current: Trial, books: Books, effects: Sequence[Execution]) -> None:
@@ -111,60 +120,3 @@ def _count(current: Trial, books: Books, effects: Sequence[Execution]) -> None:
     current.counts["jobs answered"] = len(current.callers.answers)
     current.counts["asked again"] = current.callers.asked_again
     current.counts["latest fire (ms)"] = max(late, default=0) // 1000
-
-
-def _wrong_effects(books: Books, effects: Sequence[Execution]) -> Iterator[str]:
-    """What the runs told of themselves, against what the database says of them."""
-    seen = {(one.run, one.epoch): one for one in effects}
-    begun = {(str(a.run_id), a.epoch) for attempts in books.attempts.values() for a in attempts}
-    for key, one in seen.items():
-        if key not in begun:
-            yield f"✗ run {one.run} was executed at epoch {one.epoch} and never started"
-        if one.times_begun > 1:
-            yield f"✗ run {one.run} was executed {one.times_begun} times at epoch {one.epoch}"
-    for run in books.runs:
-        if run.state == RunState.SUCCEEDED:
-            told = seen.get((str(run.id), books.attempts[run.id][-1].epoch))
-            if told is None or not told.ended:
-                yield f"✗ run {run.id} succeeded, and its execution never came to its end: {told}"
-    yield from _overlaps(books, effects)
-    yield from _more_than_once(books, effects)
-
-
-def _more_than_once(books: Books, effects: Sequence[Execution]) -> Iterator[str]:
-    """``onLost: Fail`` promises at most one execution."""
-    times = Counter(one.run for one in effects)
-    for task in books.tasks:
-        if task.versions[-1].spec.on_lost is OnLost.FAIL:
-            for run in task.runs:
-                if (count := times[str(run.id)]) > 1:
-                    yield f"✗ run {run.id} of {task.name} (onLost: Fail) was executed {count} times"
-
-
-def _overlaps(books: Books, effects: Sequence[Execution]) -> Iterator[str]:
-    """By the clock of the machines: what really went on at the same time."""
-    single = {
-        task.row.name for task in books.tasks if task.versions[-1].spec.concurrency.policy in ONE_AT_A_TIME
-    }
-    by_task: dict[str, list[Execution]] = defaultdict(list)
-    for one in effects:
-        by_task[one.task].append(one)
-    for task in sorted(single):
-        for first, second in pairwise(sorted(by_task[task], key=lambda one: one.began)):
-            if second.began < first.last:
-                overlap = first.last - second.began
-                yield f"✗ {task} was executed twice at a time for {overlap:.3f} s: {first} and {second}"
-
-
-def _wrong_answers(current: Trial, books: Books) -> Iterator[str]:
-    """Each job has one run, one answer, and it is that run's."""
-    asked = [run for task in books.tasks if task.row.name == load.ASKED for run in task.runs]
-    runs = {run.fire_key: run for run in asked if run.fire_key.startswith("m:")}
-    answers = current.callers.answers
-    if runs.keys() != {f"m:{key}" for key in answers}:
-        odd = runs.keys() ^ {f"m:{key}" for key in answers}
-        yield f"✗ {len(runs)} jobs were recorded, {len(answers)} answered; they differ in {sorted(odd)[:5]}"
-    for key, told in answers.items():
-        run = runs.get(f"m:{key}")
-        if run is not None and told != {(200, str(run.id), str(run.id))}:
-            yield f"✗ {key} was answered {told}; its run {run.id} {run.state}"
