@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SETUP  := $(PYTHON) tools/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-mysql e2e cluster cluster-down cluster-torture check format chaos bench bench-cluster setup clean
+.PHONY: help run test test-mysql e2e cluster install cluster-down cluster-torture check format chaos bench bench-cluster setup clean
 
 help: ## this list
 	@echo 'Nice Commander for Kubernetes'
@@ -38,6 +38,9 @@ e2e: ## the tests on a real Kubernetes, made for them and taken away: make e2e [
 cluster: ## a real Kubernetes on this machine to look at: make cluster [ARGS="--nodes 2"]; needs root, Linux, Go
 	@$(SETUP) cluster
 	@exec $(BIN)/python -m tests.cluster up $(ARGS)
+
+install: ## the product on that cluster, from this checkout, in namespace nice; prints what to try
+	@exec $(BIN)/python -m tests.cluster install
 
 cluster-down: ## take that cluster away
 	@exec $(BIN)/python -m tests.cluster down

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from tests.cluster import binaries, images, native, suite, torture
 from tests.cluster.harm import Harm
+from tests.cluster.install import install
 from tests.cluster.places import Places
 from tests.cluster.problem import Problem, say
 
@@ -37,6 +38,11 @@ def _build(_: Places, __: argparse.Namespace) -> int:
 def _images(places: Places, wanted: argparse.Namespace) -> int:
     chosen = tuple(image for image in images.ALL if not wanted.targets or image.target in wanted.targets)
     native.load_images(places, images.build(chosen))
+    return 0
+
+
+def _install(places: Places, _: argparse.Namespace) -> int:
+    install(places)
     return 0
 
 
@@ -99,6 +105,11 @@ def _arguments() -> argparse.ArgumentParser:
     loaded = verb("images", _images, "build the images that changed and put them on every node")
     loaded.add_argument(
         "targets", nargs="*", metavar="TARGET", help="operator, runner, mariadb, redis, moto (default: all)"
+    )
+    verb(
+        "install",
+        _install,
+        "the product of this checkout on it, by its chart",
     )
     harm = verb("harm", _harm, "do harm to a component, a machine or a cable, or end it")
     harm.add_argument("how", choices=HARMS)

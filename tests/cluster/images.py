@@ -17,6 +17,7 @@ from tests.cluster import builder
 from tests.cluster.inputs import as_options, digest, locked_version
 from tests.cluster.places import PACKAGE, ROOT, cache
 from tests.cluster.problem import Problem, say
+from tests.support.mysql import unpacked
 
 SUITE = "bookworm"
 MIRROR = os.environ.get("NICE_DEBIAN_MIRROR", "http://deb.debian.org/debian")
@@ -49,7 +50,13 @@ class Image:
 
 PRODUCT = (Image("operator", ROOT), Image("runner", ROOT))
 SERVERS = tuple(Image(target, PACKAGE / "servers") for target in ("mariadb", "redis", "moto"))
-ALL = (*PRODUCT, *SERVERS)
+MYSQL = Image("mysql", PACKAGE / "servers-mysql")
+DATABASES = ("mariadb", "mysql")
+DATABASE = os.environ.get("NICE_E2E_DATABASE") or DATABASES[0]
+"""Which server the releases under test are given as their trial database."""
+if DATABASE not in DATABASES:
+    raise Problem(f"NICE_E2E_DATABASE: expected one of {', '.join(DATABASES)}, found {DATABASE!r}")
+ALL = (*PRODUCT, *SERVERS, *((MYSQL,) if MYSQL.target == DATABASE else ()))
 
 
 def build(images: tuple[Image, ...] = ALL) -> list[Path]:
@@ -75,14 +82,26 @@ def build_with_docker() -> list[str]:
     base = _default_base()
     arguments = _arguments(base, base)
     for image in ALL:
-        options = [*as_options(arguments), "--target", image.target, "--tag", image.tag]
-        _run(["docker", "build", "--quiet", *options, str(image.folder)])
+        options = [
+            *as_options(arguments),
+            *_contexts(image.target),
+            "--target",
+            image.target,
+            "--tag",
+            image.tag,
+        ]
+        _run(["docker", "build", "--quiet", *options, "--tag", image.tag, str(image.folder)])
         say(f"image {image.tag} is built")
     return [image.tag for image in ALL]
 
 
 def _arguments(base: str = BASE, build: str = BUILD) -> dict[str, str]:
     return {"BASE_IMAGE": base, "BUILD_IMAGE": build, "MOTO_VERSION": locked_version("moto")}
+
+
+def _contexts(target: str) -> list[str]:
+    """What a build needs beside its own folder and the base."""
+    return ["--build-context", f"unpacked={unpacked() / 'usr'}"] if target == MYSQL.target else []
 
 
 def _default_base() -> str:
@@ -147,7 +166,7 @@ class Builder:
         if CERTIFICATES.exists() and target:
             command += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
         if target:
-            command += [*as_options(_arguments()), "--target", target]
+            command += [*as_options(_arguments()), *_contexts(target), "--target", target]
         self._buildah(*command, str(folder))
 
     def _archive(self, tag: str, path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.kubectl import Kubectl
 from tests.support.cloud import SECRET, Cloud
-from tests.support.release import NAME, Release, installed, python_task, test_values, until
+from tests.support.release import Release, installed, python_task, test_values, until
 
 AWAY_SECONDS = 120 if os.environ.get("NICE_CHAOS") == "full" else 30
 TOLD_WITHIN = 10.0
@@ -91,11 +91,7 @@ def expected(count: int) -> list[str]:
 def in_database(release: Release, run: str) -> int:
     """How many lines of a run the database has."""
     query = "SELECT COALESCE(SUM(last - first + 1), 0) FROM log_chunks WHERE run_id = UNHEX('%s')"
-    shell = (
-        'exec mariadb --no-defaults -h 127.0.0.1 -u nice -p"$(cat /etc/nice/database/password)" nice -N -e'
-    )
-    ask = f'{shell} "{query % run.replace("-", "")}"'
-    return int(release.kubectl("exec", f"{NAME}-database-0", "-n", release.namespace, "--", "sh", "-c", ask))
+    return release.number(query % run.replace("-", ""))
 
 
 def moved(release: Release, run: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tests.cluster.binaries import program
+from tests.cluster.images import DATABASE
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import ROOT
 from tests.support.server_process import free_port
@@ -21,6 +22,17 @@ from tests.support.server_process import free_port
 CHART = ROOT / "charts" / "nice-commander"
 NAME = "nice-commander"
 WITHIN = 60.0
+ASK = """
+import os, pathlib, sys
+import sqlalchemy
+
+folder = pathlib.Path(os.environ["NICE_DATABASE_DIR"])
+password = (folder / "password").read_text().strip()
+url = sqlalchemy.make_url((folder / "url").read_text().strip()).set(password=password)
+with sqlalchemy.create_engine(url).connect() as connection:
+    print(connection.exec_driver_sql(sys.argv[1]).scalar())
+"""
+"""For an operator's pod: the answer of its database to the query that is the argument."""
 T = TypeVar("T")
 
 Values = Mapping[str, Any]
@@ -42,7 +54,7 @@ def test_values(images: str) -> Values:
         "crds": {"enabled": False},
         "image": {"registry": registry, "repository": f"{folder}/operator", "tag": "test"},
         "worker": {"image": {"registry": registry, "repository": f"{folder}/runner", "tag": "test"}},
-        "database": {"trial": {"image": f"{images}/mariadb:test"}},
+        "database": {"trial": {"image": f"{images}/{DATABASE}:test"}},
         "redis": {"trial": {"image": f"{images}/redis:test"}},
         "rbac": {"aggregate": False},
     }
@@ -142,6 +154,11 @@ class Release:
                 return None
 
         return until(attempt, f"an answer to {method} {path}", 120)
+
+    def number(self, query: str) -> int:
+        """The one number that its database answers to the product's own user."""
+        where = ("exec", f"deployment/{NAME}", "-c", "operator", "-n", self.namespace)
+        return int(self.kubectl(*where, "--", "python", "-c", ASK, query))
 
     def task(self, name: str) -> dict[str, Any]:
         """A NiceTask as the cluster shows it."""
