@@ -9,9 +9,10 @@ ARGS   ?=
 BIN    := .venv/bin
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SETUP  := $(PYTHON) tools/setup
+CHAOS  := tests/e2e/test_e2e_cloudwatch.py tests/e2e/chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-mysql e2e cluster install cluster-down cluster-torture check format chaos bench bench-cluster setup clean
+.PHONY: help run test test-mysql e2e cluster install cluster-down cluster-torture check format chaos chaos-jobs chaos-cluster bench bench-cluster setup clean
 
 help: ## this list
 	@echo 'Nice Commander for Kubernetes'
@@ -65,9 +66,15 @@ format: ## write the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-chaos: ## 200 workers, 10,000 jobs, and a server: killed at random, nothing lost (minutes)
+chaos: chaos-jobs chaos-cluster ## everything killed, frozen and cut, nothing lost; as root, an hour or more: make chaos [ARGS="-k redis"]
+
+chaos-jobs: ## of these: 200 workers, 10,000 jobs, and a server that is killed; no cluster needed (minutes)
 	@$(SETUP) test
-	@NICE_CHAOS=full $(BIN)/python -m pytest tests/acceptance/test_chaos.py $(ARGS)
+	@NICE_CHAOS=full $(BIN)/python -m pytest -v tests/acceptance/test_chaos.py
+
+chaos-cluster: ## of these: two nodes made for it and taken away, every harm to them, CloudWatch away for two minutes
+	@$(SETUP) cluster
+	@NICE_CHAOS=full $(BIN)/python -m tests.cluster --name chaos e2e -sv -m "chaos or e2e" $(CHAOS) $(ARGS)
 
 bench: ## the figures of the README, on this machine: make bench [ARGS=--only=api]
 	@$(SETUP) test

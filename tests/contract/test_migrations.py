@@ -152,6 +152,33 @@ async def test_a_migration_that_crashed_half_way_is_finished_by_the_next_start(
     assert revision_of(server) == migrate.HEAD
 
 
+async def test_a_database_that_goes_away_in_the_middle_is_told_as_away(server: MariaDb, url: str) -> None:
+    await asyncio.to_thread(upgrade, url, "0007")
+    with other_server(server) as holder, other_server(server) as other:
+        holder.execute("LOCK TABLES migrations.alembic_version WRITE")
+        opening = asyncio.create_task(SqlStore.open(url, read_spec=read_spec))
+        other.execute(f"KILL {await waiting(other)}")
+
+        with pytest.raises(Unavailable, match="does not answer as it should"):
+            await opening
+        holder.execute("UNLOCK TABLES")
+
+    await (await SqlStore.open(url, read_spec=read_spec)).close()
+    assert revision_of(server) == migrate.HEAD
+
+
+async def waiting(other: Cursor) -> int:
+    """The connection that waits for a table of the database."""
+    find = (
+        "SELECT id FROM information_schema.processlist "
+        "WHERE db = 'migrations' AND state LIKE 'Waiting for table%'"
+    )
+    async with asyncio.timeout(30):
+        while not other.execute(find):
+            await asyncio.sleep(0.05)
+    return int(other.fetchall()[0][0])
+
+
 async def test_a_program_that_comes_back_after_a_newer_one_works_if_the_schema_still_suits_it(
     server: MariaDb, url: str
 ) -> None:

@@ -84,8 +84,10 @@ def _one_at_a_time(connection: sa.Connection, wait: int) -> Iterator[None]:
     connection.execute(sa.text(f"SET lock_wait_timeout = {TABLE_WAIT}"))
     try:
         yield
-    finally:
-        connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+    except BaseException:
+        connection.invalidate()  # the lock goes with it; asking for its release would hide what happened
+        raise
+    connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": name})
 
 
 def _locked(connection: sa.Connection, name: str, wait: int) -> bool:
