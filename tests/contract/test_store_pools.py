@@ -130,6 +130,20 @@ async def test_whose_runs_are_about_to_be_lost_is_told_before(harness: StoreHarn
     assert found == [Holder(worker.session, "w", "nice/default", began)]
 
 
+async def test_the_end_of_a_worker_is_looked_for_since_it_was_last_heard_of(harness: StoreHarness) -> None:
+    worker = await _pool_worker(harness, "w")
+    await harness.submit(await harness.put("a"))
+    run = await worker.running()
+    harness.advance(600)
+    await harness.store.heartbeat(worker.session, [run])
+    last = harness.now()
+    harness.advance(36)
+
+    (found,) = await harness.store.doomed(NOBODY, NOBODY)
+
+    assert found.since == last - timedelta(seconds=15)
+
+
 async def test_what_is_known_of_a_workers_end_is_in_the_message_of_its_lost_run(
     harness: StoreHarness,
 ) -> None:

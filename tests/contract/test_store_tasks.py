@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -160,6 +161,43 @@ async def test_a_version_that_was_planned_before_a_fire_is_refused_and_writes_no
     assert (kept.generation, changed.generation) == (1, 2)
     (run,) = (await harness.store.list_runs(RunFilter(task_id=task.id))).runs
     assert run.fire_key == "c:1"
+
+
+async def test_a_version_that_drops_a_moment_which_became_due_since_is_refused(harness: StoreHarness) -> None:
+    """Else nothing would tell of it: it was still to come when the plan was made."""
+    task = await harness.put("a", due_in=5)
+    planned_on = Basis(task.id, task.generation, task.next_fire_at)
+    suspended = replace(harness.definition("a", suspend=True), basis=planned_on)
+    kept = replace(harness.definition("a", priority=1), basis=planned_on, next_fire_at=task.next_fire_at)
+    harness.advance(6)
+
+    with pytest.raises(TaskChanged):
+        await harness.store.put_task(suspended)
+
+    assert (await harness.store.put_task(kept)).generation == 2
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["fired", "due since"])
+async def test_versions_recorded_together_are_refused_when_their_plan_is_outdated(
+    harness: StoreHarness, late: bool
+) -> None:
+    made = [await harness.put(f"t-{number}", due_in=5) for number in range(3)]
+    edits = [
+        replace(
+            harness.definition(f"t-{number}", generation=2, suspend=True),
+            basis=Basis(task.id, task.generation, task.next_fire_at),
+        )
+        for number, task in enumerate(made)
+    ]
+    if late:
+        harness.advance(6)
+    else:
+        await harness.store.fire([await harness.plan(task, f"c:{n}") for n, task in enumerate(made)])
+
+    puts = (harness.store.put_task(edit) for edit in edits)
+    answers = await asyncio.gather(*puts, return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [TaskChanged] * 3
 
 
 async def test_a_plan_for_a_new_task_is_refused_when_somebody_else_has_made_it(harness: StoreHarness) -> None:

@@ -33,7 +33,8 @@ class PutTask:
     moments that this version makes impossible (a runAt before the task was made, fires still due under the
     schedule that it replaces); they become one ``missed`` row in the transaction that records the version.
     ``basis``: refuse (TaskChanged) when the task is not any more what this was planned from, because somebody
-    has fired it meanwhile: a moment must not be fired and missed. None: whatever it is.
+    has fired it meanwhile (a moment must not be fired and missed), or when a moment that this version drops
+    has become due since (it must be told). None: whatever it is.
     """
 
     definition: TaskDefinition

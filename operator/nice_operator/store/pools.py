@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -77,10 +78,21 @@ def ask_to_drain(tx: Tx, sessions: Collection[SessionId]) -> Sequence[SessionId]
 
 
 def holders(tx: Tx, sessions: Collection[SessionId]) -> Sequence[Holder]:
-    """Whose these sessions are, and since when."""
-    query = sa.select(_sessions.c.id, _sessions.c.worker, _sessions.c.pool, _sessions.c.opened_at)
-    rows = tx.all(query.where(_sessions.c.id.in_(sorted(sessions))))
-    return [Holder(SessionId(row.id), row.worker, row.pool, from_micros(row.opened_at)) for row in rows]
+    """Whose these sessions are. What ended them did so after they were last heard of, or little before: a
+    heartbeat may wait for a busy database."""
+    columns = (
+        _sessions.c.id,
+        _sessions.c.worker,
+        _sessions.c.pool,
+        _sessions.c.opened_at,
+        _sessions.c.seen_at,
+    )
+    rows = tx.all(sa.select(*columns).where(_sessions.c.id.in_(sorted(sessions))))
+    return [Holder(SessionId(row.id), row.worker, row.pool, _since(row)) for row in rows]
+
+
+def _since(row: sa.Row[Any]) -> datetime:
+    return from_micros(max(row.opened_at, row.seen_at - LATELY))
 
 
 def _held() -> sa.Subquery:

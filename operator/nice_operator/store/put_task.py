@@ -35,7 +35,7 @@ def put_task(tx: Tx, versions: Versions, put: PutTask) -> Task:
     row = _by_uid(tx, definition.uid)
     if row is not None and _nothing_new(tx, definition, row):
         return to_task(tx, versions, row)
-    _refuse_outdated(put, row)
+    _refuse_outdated(tx, put, row)
     other = living_row(tx, definition.namespace, definition.name)
     replaced = None if other is None or (row is not None and other.id == row.id) else other.id
     _claim_task_name(tx, definition, {None if row is None else row.id, replaced})
@@ -58,13 +58,25 @@ def _nothing_new(tx: Tx, definition: TaskDefinition, row: Row) -> bool:
     return generation <= int(row.observed_generation)
 
 
-def _refuse_outdated(put: PutTask, row: Row | None) -> None:
-    """The row is locked: from here to the commit nobody else fires it."""
+def outdated(tx: Tx, put: PutTask, row: Row | None) -> bool:
+    """Whether the task is not any more what its plan was made from, or a moment has become due since of which
+    the plan knows nothing. The row is locked: from here to the commit nobody else fires it."""
     if put.basis is None or put.definition.spec is None:
-        return
-    living = row is not None and row.living is not None
-    found = Basis(row.id, row.generation, maybe_datetime(row.next_fire_at)) if row and living else Basis()
-    if found != put.basis:
+        return False
+    if row is None or row.living is None:
+        return put.basis != Basis()
+    found = Basis(row.id, row.generation, maybe_datetime(row.next_fire_at))
+    return found != put.basis or _due_since(tx, put, row)
+
+
+def _due_since(tx: Tx, put: PutTask, row: Row) -> bool:
+    due: int | None = row.next_fire_at
+    kept = maybe_micros(put.next_fire_at) == due or put.missed is not None
+    return due is not None and due <= tx.now and not kept
+
+
+def _refuse_outdated(tx: Tx, put: PutTask, row: Row | None) -> None:
+    if outdated(tx, put, row):
         name = f"{put.definition.namespace}/{put.definition.name}"
         raise TaskChanged(
             f"task {name} was fired or changed while its new version was planned; plan it again"

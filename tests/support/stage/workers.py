@@ -9,18 +9,24 @@ from tests.support.stage.containers import Pod
 from tests.support.stage.stage import WORKER, Stage
 from tests.support.stage.trial import Trial
 
-_RUNNING = "SELECT worker, COUNT(*) FROM runs WHERE state = 'running' GROUP BY worker"
+_FRESH = """
+    SELECT r.worker, COUNT(*) FROM runs r JOIN tasks t ON t.id = r.task_id
+    WHERE r.state = 'running' AND t.living = 1 AND r.started_at > UNIX_TIMESTAMP(NOW(6)) * 1000000 - 2000000
+    AND (t.name LIKE 'slow-%' OR t.name LIKE 'queue-%' OR t.name LIKE 'merge-%' OR t.name LIKE 'newest-%')
+    GROUP BY r.worker
+"""
+"""Runs that began within the last two seconds and take three or more: they are in hand when harm comes."""
 
 
 def busy_worker(stage: Stage, node: int | None = None, runs: int = 2) -> Pod:
-    """A worker with so many runs or more in hand."""
+    """A worker with so many fresh runs or more in hand."""
 
     def look() -> Pod | None:
-        busy = {bytes(name).decode() for name, count in stage.rows(_RUNNING) if count >= runs}
         pods = [pod for pod in stage.pods(WORKER) if node is None or pod.node == f"node-{node}"]
+        busy = {bytes(name).decode() for name, count in stage.rows(_FRESH) if count >= runs}
         return next((pod for pod in pods if pod.name in busy), None)
 
-    return until(look, f"a worker has {runs} runs in hand", 120)
+    return until(look, f"a worker has {runs} fresh runs in hand", 180)
 
 
 def replaced(stage: Stage, pod: Pod, current: Trial) -> None:
