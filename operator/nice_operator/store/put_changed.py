@@ -12,7 +12,7 @@ from nice_operator.domain.run import RunState
 from nice_operator.domain.task import Task
 from nice_operator.ports import PutTask
 from nice_operator.store.many_rows import EachUpdate
-from nice_operator.store.put_task import good_values, version_row
+from nice_operator.store.put_task import good_values, outdated, version_row
 from nice_operator.store.tables import runs, task_versions, tasks
 from nice_operator.store.task_rows import to_tasks
 from nice_operator.store.tx import Tx
@@ -51,7 +51,7 @@ def changed_together(tx: Tx, versions: Versions, puts: Mapping[int, PutTask]) ->
     """The good new versions of living tasks that keep their names, and whose concurrency nobody waits for.
 
     The others are left out: a stalled version, one that misses planned moments, one that takes another
-    ``taskName``, a second one of the same task.
+    ``taskName``, a second one of the same task, one that was planned before the task was fired.
     """
     wanted = _one_each({place: put for place, put in puts.items() if _simple(put)})
     rows = _locked(tx, wanted)
@@ -94,7 +94,7 @@ def _changes(put: PutTask, row: Row) -> bool:
     assert definition.spec is not None  # noqa: S101  only good definitions come here
     theirs = (definition.namespace, definition.name, definition.spec.task_name)
     newer = definition.generation > int(row.observed_generation)
-    return newer and theirs == (row.namespace, row.name, row.task_name)
+    return newer and theirs == (row.namespace, row.name, row.task_name) and not outdated(put, row)
 
 
 def _write(tx: Tx, versions: Versions, changes: Collection[tuple[PutTask, Row]]) -> None:

@@ -59,16 +59,21 @@ def _nothing_new(tx: Tx, definition: TaskDefinition, row: Row) -> bool:
 
 
 def _refuse_outdated(put: PutTask, row: Row | None) -> None:
-    """The row is locked: from here to the commit nobody else fires it."""
-    if put.basis is None or put.definition.spec is None:
-        return
-    living = row is not None and row.living is not None
-    found = Basis(row.id, row.generation, maybe_datetime(row.next_fire_at)) if row and living else Basis()
-    if found != put.basis:
+    if outdated(put, row):
         name = f"{put.definition.namespace}/{put.definition.name}"
         raise TaskChanged(
             f"task {name} was fired or changed while its new version was planned; plan it again"
         )
+
+
+def outdated(put: PutTask, row: Row | None) -> bool:
+    """Whether the plan was made from another state of the task than ``row``, which is locked: from here to
+    the commit nobody else fires it."""
+    if put.basis is None or put.definition.spec is None:
+        return False
+    living = row is not None and row.living is not None
+    found = Basis(row.id, row.generation, maybe_datetime(row.next_fire_at)) if row and living else Basis()
+    return found != put.basis
 
 
 def _by_uid(tx: Tx, uid: str) -> Row | None:
