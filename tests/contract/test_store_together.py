@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from nice_operator.domain.errors import InvalidInput, KeyReused
+from nice_operator.domain.errors import InvalidInput, KeyReused, TaskChanged
 from nice_operator.domain.ids import OutcomeId, SessionId, uuid7
 from nice_operator.domain.run import LogSummary, Outcome, RunState, Usage
 from nice_operator.domain.task import Task
-from nice_operator.ports import FinishVerdict, HeldRun, PutTask, StartVerdict, Submitted
+from nice_operator.ports import Basis, FinishVerdict, HeldRun, PutTask, StartVerdict, Submitted
 from tests.support.stores import CALLER, HOST, FakeHolder, StoreHarness, decision
 
 MANY = 60
@@ -264,6 +264,29 @@ async def test_of_many_new_versions_each_is_answered_as_it_would_be_alone(harnes
     assert last.generation == 4
     assert last.spec is not None
     assert not last.spec.suspend
+
+
+async def test_of_many_new_versions_those_planned_before_a_fire_are_refused(harness: StoreHarness) -> None:
+    """Else their cursors would go back, and what was fired would be fired, and counted, again."""
+    tasks = [await harness.put(f"t-{n}", due_in=0, generation=1) for n in range(4)]
+    edits = [
+        replace(
+            _version(harness, n, 2, schedule="later"),
+            next_fire_at=task.next_fire_at,
+            basis=Basis(task.id, task.generation, task.next_fire_at),
+        )
+        for n, task in enumerate(tasks)
+    ]
+    await harness.store.fire([await harness.plan(task, "c:1") for task in tasks[:2]])
+
+    answers = await asyncio.gather(*map(harness.store.put_task, edits), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [TaskChanged, TaskChanged, Task, Task]
+    for task in tasks[:2]:
+        kept = await harness.store.get_task_by_id(task.id)
+        assert kept is not None
+        assert kept.next_fire_at != task.next_fire_at
+        assert (kept.generation, kept.fired) == (1, 1)
 
 
 def _version(harness: StoreHarness, number: int, generation: int, **manifest: Any) -> PutTask:
