@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from nice_operator.domain.ids import TaskId
 from nice_operator.ports import ShownTask
@@ -86,7 +87,11 @@ class StatusBook:
         if entry is None:
             self._entries[task.uid] = Entry(task)
         elif not _older(task.version, entry.written_version):
-            entry.shown = replace(task, status=entry.settled) if task.status == entry.settled else task
+            status = entry.settled if task.status == entry.settled else task.status
+            # Its names stay the ones we have: each event brings copies, of which thousands would be kept.
+            entry.shown = replace(
+                entry.shown, generation=task.generation, version=task.version, status=status
+            )
         return entry
 
     # ------------------------------------------------------------ what is to be done
@@ -112,7 +117,8 @@ class StatusBook:
     def take(self, most: int) -> Sequence[str]:
         """Whose time has come; they are busy until ``release``."""
         now = self._monotonic()
-        due = [uid for uid, at in self._due.items() if at <= now and not self._entries[uid].busy][:most]
+        ready = (uid for uid, at in self._due.items() if at <= now and not self._entries[uid].busy)
+        due = list(islice(ready, most))  # not all of ten thousand are looked at for each hundred
         for uid in due:
             del self._due[uid]
             self._entries[uid].busy = True

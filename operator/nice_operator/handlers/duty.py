@@ -108,7 +108,6 @@ class KubernetesDuty:
         self, queue: KeyedQueue[Sight], reconciler: Reconciler, sweep: Sweep, watch: Watch
     ) -> None:
         """All that there is first, then what changes."""
-        await sweep.forget_unwatched()
         await sweep.begin(lambda document: self._hear(reconciler, None, document))
         await queue.quiet(FIRST_LISTING_WITHIN)
         async with asyncio.TaskGroup() as group:
