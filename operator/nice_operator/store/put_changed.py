@@ -16,7 +16,7 @@ from nice_operator.store.put_task import good_values, version_row
 from nice_operator.store.tables import runs, task_versions, tasks
 from nice_operator.store.task_rows import to_tasks
 from nice_operator.store.tx import Tx
-from nice_operator.store.versions import Versions, key_of, version_of
+from nice_operator.store.versions import VersionKey, Versions, key_of, version_of
 
 Row = sa.Row[Any]
 
@@ -101,9 +101,10 @@ def _write(tx: Tx, versions: Versions, changes: Collection[tuple[PutTask, Row]])
     written = [
         (put, version_row(tx, row.id, put.definition.generation, put.definition)) for put, row in changes
     ]
+    replaced = [VersionKey(row.id, row.generation) for _, row in changes]
     tx.write(sa.insert(task_versions), [row for _, row in written])
     _CHANGE.write(tx, [_values(put, row.id) for put, row in changes])
-    versions.keep({key_of(row): version_of(put.definition, row) for put, row in written})
+    versions.keep({key_of(row): version_of(put.definition, row) for put, row in written}, replaced)
 
 
 def _values(put: PutTask, task_id: UUID) -> dict[str, Any]:

@@ -79,9 +79,13 @@ class Versions:
             found.update(self._load(tx, absent))
         return found
 
-    def keep(self, known: Mapping[VersionKey, Version]) -> None:
-        """Versions that are being written now, so that nobody need read them."""
+    def keep(self, known: Mapping[VersionKey, Version], replaced: Collection[VersionKey] = ()) -> None:
+        """Versions that are being written now, so that nobody need read them. Those that they replace are let
+        go: only runs that were made before ask for them."""
         self._remember(known)
+        with self._lock:
+            for key in replaced:
+                self._cache.pop(key, None)
 
     def _cached(self, wanted: Collection[VersionKey]) -> dict[VersionKey, Version]:
         with self._lock:
