@@ -69,6 +69,9 @@ class Statuses:
     def begin(self) -> None:
         self.said.clear()
 
+    def complete(self) -> None:
+        self.said.append(("complete", ""))
+
     def recorded(self, task: ShownTask) -> None:
         self.said.append(("recorded", task.uid))
 

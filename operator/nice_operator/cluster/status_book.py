@@ -45,6 +45,7 @@ class StatusBook:
         self._entries: dict[str, Entry] = {}
         self._uids: dict[TaskId, str] = {}
         self._due: dict[str, float] = {}
+        self._complete = True
         self.changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -58,10 +59,16 @@ class StatusBook:
     # ------------------------------------------------------------ what others tell
 
     def begin(self) -> None:
-        """Forget everything: all of it is about to be shown again."""
+        """Forget everything: all of it is about to be shown again, and nobody's time comes before it was."""
+        self._complete = False
         self._entries.clear()
         self._uids.clear()
         self._due.clear()
+
+    def complete(self) -> None:
+        """All has been shown."""
+        self._complete = True
+        self.changed.set()
 
     def recorded(self, task: ShownTask) -> None:
         """It was just recorded: its status may say something else now."""
@@ -116,6 +123,8 @@ class StatusBook:
 
     def take(self, most: int) -> Sequence[str]:
         """Whose time has come; they are busy until ``release``."""
+        if not self._complete:
+            return ()
         now = self._monotonic()
         ready = (uid for uid, at in self._due.items() if at <= now and not self._entries[uid].busy)
         due = list(islice(ready, most))  # not all of ten thousand are looked at for each hundred
@@ -126,6 +135,8 @@ class StatusBook:
 
     def until_due(self) -> float | None:
         """Seconds until the next one's time comes, None when nobody waits."""
+        if not self._complete:
+            return None
         waiting = [at for uid, at in self._due.items() if not self._entries[uid].busy]
         return max(0.0, min(waiting) - self._monotonic()) if waiting else None
 
