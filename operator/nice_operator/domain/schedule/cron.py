@@ -110,7 +110,13 @@ def parse_cron(text: str, hash_key: str) -> Cron:
     words = text.split()
     if len(words) != len(FIELDS):
         raise InvalidInput(_wrong_count(len(words)))
-    fields = [plain(field, word, hash_key) for field, word in zip(FIELDS, words, strict=True)]
+    fields = tuple(plain(field, word, hash_key) for field, word in zip(FIELDS, words, strict=True))
+    return _read(fields, not _wildcard(words[1]))
+
+
+@lru_cache(maxsize=4096)
+def _read(fields: tuple[str, ...], at: bool) -> Cron:
+    """Plain fields; ``at``: the hour field says when. One object for all tasks that ``H`` gave the same."""
     minutes, hours, days, months, weekdays = _values(fields)
     return Cron(
         plain=" ".join(fields),
@@ -118,7 +124,7 @@ def parse_cron(text: str, hash_key: str) -> Cron:
         months=frozenset(months),
         days=None if fields[2] == "*" else frozenset(days),
         weekdays=None if fields[4] == "*" else frozenset(weekdays),
-        fixed=not _wildcard(words[1]) and len(hours) < 24,
+        fixed=at and len(hours) < 24,
     )
 
 
