@@ -12,6 +12,7 @@ every other text does.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -75,8 +76,7 @@ class Cron:
         """One, or all the way over a month that does not match."""
         if day.month in self.months:
             return 1
-        first_of_next = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-        return (first_of_next - day).days
+        return monthrange(day.year, day.month)[1] - day.day + 1  # no date comes after the year 9999
 
     def mask_in(self, start: int, end: int) -> int:
         """Bit n is set when start + n is one of its times, for start ≤ start + n < end."""
