@@ -84,8 +84,7 @@ def _next_leader(stage: Stage) -> list[Figure]:
     until(lambda: stage.number(TERM) > before or None, "somebody leads", 90)
     leads = time.time() - began
     until(lambda: _watches(trail, began) or None, "the next leader watches", WITHIN)
-    listed = _first(trail.calls(), "list").came
-    known = _watches(trail, began)[0].came - listed
+    heard = _watches(trail, began)[0].came - began
     time.sleep(SETTLE_SECONDS)
     written = sum(1 for call in trail.calls() if call.resource == STATUSES)
     stage.release.ready()
@@ -93,7 +92,7 @@ def _next_leader(stage: Stage) -> list[Figure]:
     return [
         Figure(f"leader killed → next leader, {count}", "s", (leads,), 15.0),
         Figure(
-            f"next leader's listing → it watches, {count}", "s", (known,),
+            f"leader killed → changes are heard again, {count}", "s", (heard,),
             remark=f"nothing had changed; {written} statuses written in {SETTLE_SECONDS:g} s",
         ),
     ]  # fmt: skip
