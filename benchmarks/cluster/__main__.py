@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 
 from benchmarks import machine, report
-from benchmarks.cluster import leadership, lines, many
+from benchmarks.cluster import crons, due, leadership, lines, many
 from benchmarks.cluster.stage import Stage, opened, say
 from benchmarks.figures import Figure
 
@@ -17,7 +17,10 @@ PARTS: Mapping[str, Callable[[Stage], list[Figure]]] = {
     "annotation": lines.annotation,
     "schedule": lines.planned,
     "leadership": leadership.measure,
+    "cron": crons.measure,
+    "due": due.measure,
     "many": many.measure,
+    "applied": many.applied,
 }
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from benchmarks.cluster import load
 from benchmarks.cluster.calls import AuditTrail
 from benchmarks.cluster.stage import NAMESPACE, Stage, external, say
 from benchmarks.cluster.talk import talk
@@ -36,6 +37,9 @@ def ready(stage: Stage) -> list[Figure]:
         talk(stage, partial(KubeApi.create, path=tasks_path(NAMESPACE), body=external(name)))
         until(partial(_is_told, trail, name), f"{name} has a status")
     told = _told(trail)
+    wrong = [name for name in sent if not load.is_ready(stage.release.task(name))]
+    if wrong:
+        raise RuntimeError(f"these have a status that does not say Ready=True: {', '.join(wrong)}")
     say(f"ready: {len(sent)} tasks")
     return _figures("apply → Ready", [(told[name] - at) * 1000 for name, at in sent.items()], "one at a time")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from nice_operator.domain.run import RunState
-from nice_operator.ports import Movement
+from nice_operator.ports import KnownTask, Movement
 from tests.support.stores import StoreHarness
 
 LATELY = timedelta(seconds=30)
@@ -73,3 +74,19 @@ async def test_runs_that_ended_long_ago_are_no_movement_and_active_ones_always_a
 
     (movement,) = await harness.store.movements(LATELY)
     assert (movement.state, movement.count) == (RunState.QUEUED, 1)
+
+
+async def test_living_tasks_are_known_without_their_inside(harness: StoreHarness) -> None:
+    good, gone = await harness.put("good"), await harness.put("gone")
+    broken = await harness.put("broken")
+    put = harness.definition("broken", generation=2)
+    stalled = replace(put.definition, spec=None, stalled="spec.timeZone: there is none")
+    await harness.store.put_task(replace(put, definition=stalled))
+    await harness.store.delete_task(gone.id)
+
+    known = {task.name: task for task in await harness.store.known_tasks()}
+
+    assert known == {
+        "good": KnownTask("default", "good", good.uid, 1, "good", good.origin, in_force=True),
+        "broken": KnownTask("default", "broken", broken.uid, 2, "broken", broken.origin, in_force=False),
+    }

@@ -133,6 +133,6 @@ async def test_a_moment_that_another_replica_fires_while_its_task_is_suspended_i
     await (engine.tasks.put_many([edit]) if together else engine.tasks.put(edit))
 
     (run,) = (await store.list_runs(RunFilter(task_id=task.id))).runs
-    (fresh,) = await engine.tasks.all()
+    (fresh,) = await store.list_tasks()
     await store.close()
     assert (run.state, fresh.generation, fresh.next_fire_at) == (RunState.QUEUED, 2, None)

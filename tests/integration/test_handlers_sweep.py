@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from nice_operator.domain.errors import Unavailable
+from nice_operator.engine.annotations import REQUESTED_AT
 from nice_operator.handlers.definition import definition_of
-from nice_operator.handlers.seen import Seen, sight_of
+from nice_operator.handlers.queue import KeyedQueue
+from nice_operator.handlers.reconciler import Reconciler
+from nice_operator.handlers.seen import Seen, Sight, sight_of
 from nice_operator.handlers.sweep import Sweep
 from nice_operator.ports import ListedTask
 from tests.integration.test_handlers_reconciler import Bench, Objects, bench, shown
@@ -61,17 +64,38 @@ async def sweeping(path: Path, *names: str) -> AsyncIterator[tuple[Bench, Listed
             made.see(None, document)
         await made.settled()
         heard = Heard()
-        sweep = Sweep(
-            made.tasks,
-            objects,
-            made.reconciler,
-            (),
-            on_unheard=heard.tell_unheard,
-            on_clean=heard.tell_clean,
-            every=0.01,
-            settle=0.01,
-        )
+        sweep = _sweep(made, objects, made.reconciler, heard)
         yield made, objects, sweep, heard
+
+
+def _sweep(made: Bench, objects: ListedObjects, reconciler: Reconciler, heard: Heard) -> Sweep:
+    return Sweep(
+        made.tasks,
+        objects,
+        reconciler,
+        (),
+        on_unheard=heard.tell_unheard,
+        on_clean=heard.tell_clean,
+        every=0.01,
+        settle=0.01,
+    )
+
+
+async def _next_term(made: Bench, objects: ListedObjects, heard: Heard) -> Reconciler:
+    """What begins knowing nothing, when all that it heard at its beginning is done."""
+    queue = KeyedQueue[Sight](lambda: 0.0)
+    made.statuses.begin()
+    reconciler = Reconciler(
+        queue, made.tasks, objects, made.statuses, lambda namespace, waits_in: made.refusals.get(waits_in)
+    )
+    working = asyncio.create_task(reconciler.run())
+    try:
+        sweep = _sweep(made, objects, reconciler, heard)
+        await sweep.begin(lambda document: reconciler.hear(sight_of(None, document)))
+        assert await queue.quiet(10)
+    finally:
+        working.cancel()
+    return reconciler
 
 
 async def _run(sweep: Sweep, objects: ListedObjects, rounds: int) -> None:
@@ -93,7 +117,7 @@ async def test_an_empty_or_narrowed_listing_alone_deletes_nothing(tmp_path: Path
         await made.settled()
 
         assert objects.reads == []
-        assert len(await made.tasks.all()) == 3
+        assert len(await made.tasks.known()) == 3
 
 
 async def test_listings_that_stay_empty_delete_nothing_while_the_objects_can_be_read(tmp_path: Path) -> None:
@@ -104,7 +128,7 @@ async def test_listings_that_stay_empty_delete_nothing_while_the_objects_can_be_
         await made.settled()
 
         assert {"a", "b"} <= set(objects.reads)
-        assert len(await made.tasks.all()) == 2
+        assert len(await made.tasks.known()) == 2
 
 
 async def test_a_deletion_that_nobody_told_is_found(tmp_path: Path) -> None:
@@ -114,7 +138,7 @@ async def test_a_deletion_that_nobody_told_is_found(tmp_path: Path) -> None:
         await _run(sweep, objects, 3)
         await made.settled()
 
-        assert [task.name for task in await made.tasks.all()] == ["stays"]
+        assert [task.name for task in await made.tasks.known()] == ["stays"]
 
 
 async def test_a_change_that_nobody_told_is_recorded_and_the_watch_is_blamed(tmp_path: Path) -> None:
@@ -136,7 +160,7 @@ async def test_an_api_server_that_does_not_answer_is_asked_again(tmp_path: Path)
 
         await _run(sweep, objects, 6)
 
-        assert len(await made.tasks.all()) == 1
+        assert len(await made.tasks.known()) == 1
         assert heard.clean >= 1
 
 
@@ -168,12 +192,54 @@ def _definition(document: Any) -> Any:
 
 async def test_tasks_of_a_namespace_that_is_not_watched_any_more_go(tmp_path: Path) -> None:
     async with sweeping(tmp_path, "a", "b") as (made, objects, sweep, _):
-        await sweep.forget_unwatched()
-        assert len(await made.tasks.all()) == 2
+        await sweep.begin(lambda document: None)
+        assert len(await made.tasks.known()) == 2
         narrowed = Sweep(
             made.tasks, objects, made.reconciler, ["other"], on_unheard=lambda: None, on_clean=lambda: None
         )
 
-        await narrowed.forget_unwatched()
+        await narrowed.begin(lambda document: None)
 
-        assert await made.tasks.all() == []
+        assert await made.tasks.known() == []
+
+
+async def test_a_new_term_records_nothing_that_is_in_force_as_it_looks(tmp_path: Path) -> None:
+    async with sweeping(tmp_path, "same", "edited", "asking", "refused") as (made, objects, _, heard):
+        objects.by_name["edited"] = shown("edited", generation=2, description="new")
+        objects.by_name["asking"] = shown("asking", annotations={REQUESTED_AT: "2026-01-02T00:00:00Z"})
+        objects.by_name["new"] = shown("new")
+        made.refusals["task:team/refused"] = "that pool is not for you; ask for another"
+        puts = made.tasks.puts
+
+        next_term = await _next_term(made, objects, heard)
+
+        assert made.tasks.puts - puts == 4
+        assert ("shown", "uid-same") in made.statuses.said
+        recorded = {uid for what, uid in made.statuses.said if what == "recorded"}
+        assert recorded == {"uid-edited", "uid-asking", "uid-refused", "uid-new"}
+        assert next_term.memory.get("team", "same") == made.reconciler.memory.get("team", "same")
+
+
+async def test_a_stalled_task_is_looked_at_again_in_a_new_term(tmp_path: Path) -> None:
+    async with sweeping(tmp_path) as (made, objects, _, heard):
+        objects.by_name["stalled"] = shown("stalled", timeZone="Mars/Base")
+        made.see(None, objects.by_name["stalled"])
+        await made.settled()
+        puts = made.tasks.puts
+
+        await _next_term(made, objects, heard)
+
+        assert made.tasks.puts - puts == 1
+
+
+async def test_a_deletion_while_nobody_led_is_believed_when_a_second_listing_shows_it(tmp_path: Path) -> None:
+    async with sweeping(tmp_path, "stays", "goes") as (made, objects, sweep, _):
+        listed_before = objects.listed
+        del objects.by_name["goes"]
+        await sweep.begin(lambda document: None)
+        assert objects.listed == listed_before
+
+        await _run(sweep, objects, 1)
+        await made.settled()
+
+        assert [task.name for task in await made.tasks.known()] == ["stays"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from nice_operator.domain.ids import TaskId
 from nice_operator.ports import ShownTask
@@ -44,6 +45,7 @@ class StatusBook:
         self._entries: dict[str, Entry] = {}
         self._uids: dict[TaskId, str] = {}
         self._due: dict[str, float] = {}
+        self._complete = True
         self.changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -57,10 +59,16 @@ class StatusBook:
     # ------------------------------------------------------------ what others tell
 
     def begin(self) -> None:
-        """Forget everything: all of it is about to be shown again."""
+        """Forget everything: all of it is about to be shown again, and nobody's time comes before it was."""
+        self._complete = False
         self._entries.clear()
         self._uids.clear()
         self._due.clear()
+
+    def complete(self) -> None:
+        """All has been shown."""
+        self._complete = True
+        self.changed.set()
 
     def recorded(self, task: ShownTask) -> None:
         """It was just recorded: its status may say something else now."""
@@ -86,7 +94,11 @@ class StatusBook:
         if entry is None:
             self._entries[task.uid] = Entry(task)
         elif not _older(task.version, entry.written_version):
-            entry.shown = replace(task, status=entry.settled) if task.status == entry.settled else task
+            status = entry.settled if task.status == entry.settled else task.status
+            # Its names stay the ones we have: each event brings copies, of which thousands would be kept.
+            entry.shown = replace(
+                entry.shown, generation=task.generation, version=task.version, status=status
+            )
         return entry
 
     # ------------------------------------------------------------ what is to be done
@@ -111,8 +123,11 @@ class StatusBook:
 
     def take(self, most: int) -> Sequence[str]:
         """Whose time has come; they are busy until ``release``."""
+        if not self._complete:
+            return ()
         now = self._monotonic()
-        due = [uid for uid, at in self._due.items() if at <= now and not self._entries[uid].busy][:most]
+        ready = (uid for uid, at in self._due.items() if at <= now and not self._entries[uid].busy)
+        due = list(islice(ready, most))  # not all of ten thousand are looked at for each hundred
         for uid in due:
             del self._due[uid]
             self._entries[uid].busy = True
@@ -120,6 +135,8 @@ class StatusBook:
 
     def until_due(self) -> float | None:
         """Seconds until the next one's time comes, None when nobody waits."""
+        if not self._complete:
+            return None
         waiting = [at for uid, at in self._due.items() if not self._entries[uid].busy]
         return max(0.0, min(waiting) - self._monotonic()) if waiting else None
 

@@ -22,7 +22,7 @@ from nice_operator.engine.pools import PoolRegistry
 from nice_operator.engine.requests import annotation_key, checked_payload
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.engine.workforce import Workforce
-from nice_operator.ports import NewRun, PutTask, RunFilter, Store, Wakeups
+from nice_operator.ports import KnownTask, NewRun, PutTask, RunFilter, Store, Wakeups
 
 _log = logging.getLogger(__name__)
 
@@ -210,9 +210,9 @@ class TaskService:
         active = await self._store.active_counts(namespace)
         return [TaskSummary(task, last_runs.get(task.id, ()), active.get(task.id, 0)) for task in tasks]
 
-    async def all(self) -> Sequence[Task]:
-        """Every living task, without its runs."""
-        return await self._store.list_tasks()
+    async def known(self) -> Sequence[KnownTask]:
+        """Every living task, without its inside."""
+        return await self._store.known_tasks()
 
     async def summary(self, task: Task) -> TaskSummary:
         """One task with its newest runs."""

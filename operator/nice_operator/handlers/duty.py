@@ -23,7 +23,7 @@ WORKERS = 2
 POOLS_SETTLE = 0.5
 """Seconds in which changes of pools are gathered before tasks are looked at again."""
 FIRST_LISTING_WITHIN = 20.0
-"""Seconds after which the watch begins although what was listed is not recorded yet."""
+"""Seconds after which watch and statuses begin although what was listed is not recorded yet."""
 TASKS, POOLS = "nicetasks", "niceworkerpools"
 
 
@@ -108,9 +108,9 @@ class KubernetesDuty:
         self, queue: KeyedQueue[Sight], reconciler: Reconciler, sweep: Sweep, watch: Watch
     ) -> None:
         """All that there is first, then what changes."""
-        await sweep.forget_unwatched()
         await sweep.begin(lambda document: self._hear(reconciler, None, document))
         await queue.quiet(FIRST_LISTING_WITHIN)
+        self._statuses.complete()
         async with asyncio.TaskGroup() as group:
             group.create_task(watch.run())
             group.create_task(sweep.run())

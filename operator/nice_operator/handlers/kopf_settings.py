@@ -18,7 +18,7 @@ def kopf_settings(*, page: int, inactivity: float) -> kopf.OperatorSettings:
     settings.watching.inactivity_timeout = inactivity
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 60
-    settings.queueing.idle_timeout = 1
+    settings.queueing.idle_timeout = 0.1  # so long an object is kept in memory after its event
     settings.process.ultimate_exiting_timeout = None  # it would kill the whole process
     settings.persistence.diffbase_storage = _NoDifference()
     settings.persistence.progress_storage = _NoProgress()

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from nice_operator.domain.errors import NiceError
 from nice_operator.domain.task import Task, TaskDefinition
+from nice_operator.ports import KnownTask
 
 
 class Tasks(Protocol):
@@ -20,8 +21,8 @@ class Tasks(Protocol):
         """Forget the task of that name if it has that uid. Raises NiceError."""
         ...
 
-    async def all(self) -> Sequence[Task]:
-        """Every living task, whatever its source. Raises NiceError."""
+    async def known(self) -> Sequence[KnownTask]:
+        """Every living task, whatever its source, without its inside. Raises NiceError."""
         ...
 
 

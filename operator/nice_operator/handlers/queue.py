@@ -60,6 +60,12 @@ class KeyedQueue(Generic[V]):
                     await self._settled.wait()
         return True
 
+    async def room(self, most: int) -> None:
+        """Wait until fewer than ``most`` keys wait for their turn."""
+        while len(self._ready) >= most:
+            self._settled.clear()
+            await self._settled.wait()
+
     def put(self, key: str, value: V) -> None:
         """Take the newest word about ``key``; it is tried at once, whatever failed before."""
         if key in self._busy:
@@ -79,6 +85,7 @@ class KeyedQueue(Generic[V]):
         for key in taken:
             del self._ready[key]
         self._busy.update(taken)
+        self._settled.set()
         return taken
 
     def done(self, key: str) -> None:

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 from nice_operator.domain.errors import InvalidInput, NiceError
-from nice_operator.domain.task import Task, TaskDefinition
+from nice_operator.domain.task import KUBERNETES, Task, TaskDefinition
 from nice_operator.handlers.definition import definition_of, without_name, without_pool
 from nice_operator.handlers.needs import Tasks
 from nice_operator.handlers.queue import KeyedQueue
 from nice_operator.handlers.seen import Gone, Look, Seen, Sight, key_of, sight_of
-from nice_operator.handlers.told import Memory, Told, told_of
-from nice_operator.ports import TaskObjects, TaskStatuses
+from nice_operator.handlers.told import Memory, Told, told_before, told_of
+from nice_operator.ports import KnownTask, TaskObjects, TaskStatuses
 
 _log = logging.getLogger(__name__)
 
 BATCH = 200
 """Objects that are recorded together."""
+MOST_WAITING = 1000
+"""Objects of a listing that wait to be recorded before more of it is read."""
 BREATH = 20
 """Objects that are read before others get their turn on the event loop."""
 
@@ -53,6 +55,17 @@ class Reconciler:
         self._admits = admits
         self._born = born
         self.memory = Memory()
+        self._expected: dict[str, KnownTask] = {}
+
+    def expect(self, known: Iterable[KnownTask]) -> None:
+        """What the database holds, before the first objects are heard: those that look as they are recorded
+        need not be read, and say nothing new."""
+        ours = (task for task in known if task.origin == KUBERNETES and task.in_force)
+        self._expected = {key_of(task.namespace, task.name): task for task in ours}
+
+    async def room(self) -> None:
+        """Wait until more can be heard: what waits is whole objects."""
+        await self._queue.room(MOST_WAITING)
 
     def hear(self, sight: Seen | Gone) -> None:
         """An object looks like this, or is gone. What says nothing new, as the echo of every status write
@@ -61,10 +74,21 @@ class Reconciler:
             self._queue.put(key_of(sight.namespace, sight.name), sight)
             return
         key = key_of(sight.shown.namespace, sight.shown.name)
+        self._recognise(key, sight)
         if key not in self._queue and self.memory.knows(sight):
             self._statuses.shown(sight.shown)
         else:
             self._queue.put(key, sight)
+
+    def _recognise(self, key: str, seen: Seen) -> None:
+        """Take as told what is in force just so. One that asks for a run, or whose pool refuses it by now, is
+        to be looked at."""
+        task = self._expected.pop(key, None)
+        if task is None or (task.uid, task.observed_generation) != (seen.shown.uid, seen.shown.generation):
+            return
+        told = told_before(seen, task)
+        if not told.requested and self._admits(told.namespace, told.queue) is None:
+            self.memory.note(told)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nice_operator.domain.errors import NiceError
-from nice_operator.domain.task import KUBERNETES, Task
+from nice_operator.domain.task import KUBERNETES
 from nice_operator.handlers.needs import Tasks
 from nice_operator.handlers.reconciler import Reconciler
-from nice_operator.ports import ListedTask, TaskObjects
+from nice_operator.ports import KnownTask, ListedTask, TaskObjects
 
 _log = logging.getLogger(__name__)
 
@@ -48,38 +48,52 @@ class Difference:
 
 
 def difference(
-    tasks: Sequence[Task],
+    tasks: Sequence[KnownTask],
     listed: Sequence[ListedTask],
     namespaces: Sequence[str],
     requested: Callable[[str, str], str | None],
 ) -> Difference:
-    """Compares. Only tasks that came from an object, in a namespace that is watched (none given: all), can
-    be missing. ``requested`` is the request that was told for an object, None if it is not known. Pure."""
+    """Compares. ``requested`` is the request that was told for an object, None if it is not known. Pure."""
     living = {(each.namespace, each.name): each for each in listed if not each.going}
     known = {(task.namespace, task.name): task for task in tasks}
-    missing = {
-        name: task.uid
-        for name, task in known.items()
-        if task.origin == KUBERNETES and _watched(task.namespace, namespaces)
-        if name not in living or living[name].uid != task.uid
-    }
     unheard = {
         name: each for name, each in living.items() if not _recorded(each, known.get(name), requested(*name))
     }
-    return Difference(missing, unheard)
+    return Difference(missing(tasks, {name: each.uid for name, each in living.items()}, namespaces), unheard)
+
+
+def missing(
+    tasks: Sequence[KnownTask], living: Mapping[Name, str], namespaces: Sequence[str]
+) -> dict[Name, str]:
+    """The uids of tasks without an object, by name; ``living`` are those of the objects. Only tasks that came
+    from an object, in a namespace that is watched (none given: all), can be missing. Pure."""
+    return {
+        (task.namespace, task.name): task.uid
+        for task in tasks
+        if task.origin == KUBERNETES and _watched(task.namespace, namespaces)
+        if living.get((task.namespace, task.name)) != task.uid
+    }
 
 
 def _watched(namespace: str, namespaces: Sequence[str]) -> bool:
     return not namespaces or namespace in namespaces
 
 
-def _recorded(listed: ListedTask, task: Task | None, requested: str | None) -> bool:
+def _recorded(listed: ListedTask, task: KnownTask | None, requested: str | None) -> bool:
     return (
         task is not None
         and task.uid == listed.uid
         and task.observed_generation >= listed.generation
         and requested == listed.requested
     )
+
+
+def _identity(metadata: Mapping[str, Any]) -> tuple[Name, str]:
+    return (metadata["namespace"], metadata["name"]), metadata["uid"]
+
+
+def _going(metadata: Mapping[str, Any]) -> bool:
+    return bool(metadata.get("deletionTimestamp"))
 
 
 class Sweep:
@@ -106,52 +120,68 @@ class Sweep:
         self._on_clean = on_clean
         self._every = every
         self._settle = settle
+        self._missing: Mapping[Name, str] = {}
+        """What the listing at the beginning did not have."""
 
     async def begin(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
-        """Tell ``hear`` of every object there is, and look for deletions that happened while nobody led.
+        """Tell ``hear`` of every object there is, which is faster than the watch's own listing by half: the
+        watch, which is to begin after it, has then little news. Tries until all have answered.
 
-        This is faster than the watch's own listing by half, and the watch, which is to begin after it, has
-        then little news. Tries until the API server answers.
+        Tasks of namespaces that are not watched any more go, or they would fire for ever, whatever becomes of
+        their objects. Their history stays; watched again, they come back as themselves.
         """
-        await self._until_answered(lambda: self._tell_all(hear))
+        await self._until_answered(lambda: self._begin(hear))
 
-    async def forget_unwatched(self) -> None:
-        """Tasks of namespaces that are not watched any more go, or they would fire for ever, whatever becomes
-        of their objects. Their history stays; watched again, they come back as themselves."""
-        await self._until_answered(self._forget_unwatched)
+    async def _begin(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
+        tasks = await self._tasks.known()
+        await self._forget_unwatched(tasks)
+        self._reconciler.expect(tasks)
+        self._missing = missing(tasks, await self._tell_all(hear), self._namespaces)
 
-    async def _forget_unwatched(self) -> None:
-        for task in await self._tasks.all():
+    async def _forget_unwatched(self, tasks: Sequence[KnownTask]) -> None:
+        for task in tasks:
             if task.origin == KUBERNETES and not _watched(task.namespace, self._namespaces):
                 _log.info("task %s/%s goes: its namespace is not watched", task.namespace, task.name)
                 await self._tasks.delete(task.namespace, task.name, uid=task.uid)
 
     async def run(self) -> None:
         """Look for deletions at once, then for every difference every so often, until cancelled."""
-        await self._until_answered(lambda: self._once(deletions_only=True))
+        await self._until_answered(lambda: self._look_at(Difference(self._missing, {})))
         while True:
             await asyncio.sleep(self._every)
-            await self._until_answered(lambda: self._once(deletions_only=False))
+            await self._until_answered(self._once)
 
-    async def _until_answered(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _until_answered(self, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
-                return await work()
+                await work()
+                return
             except NiceError as error:
                 pause = min(AFTER_FAILURE, self._every)
                 _log.warning("the sweep of NiceTasks is tried again in %.0f s: %s", pause, error)
                 await asyncio.sleep(pause)
 
-    async def _tell_all(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
+    async def _tell_all(self, hear: Callable[[Mapping[str, Any]], None]) -> Mapping[Name, str]:
+        """The uids of those that are there, by name."""
+        living: dict[Name, str] = {}
         for place in self._places:
             async for page in self._objects.pages(place):
                 for document in page:
                     hear(document)
+                living |= dict(_identity(each["metadata"]) for each in page if not _going(each["metadata"]))
+                await self._reconciler.room()
+        return living
 
-    async def _once(self, *, deletions_only: bool) -> None:
-        found = await self._compare()
-        if deletions_only:
-            found = Difference(found.missing, {})
+    async def _once(self) -> None:
+        found = await self._look_at(await self._compare())
+        if found.unheard:
+            _log.warning("%d NiceTasks changed and no event told it", len(found.unheard))
+            self._on_unheard()
+        else:
+            self._on_clean()
+
+    async def _look_at(self, found: Difference) -> Difference:
+        """What another listing shows too is read again; the answer."""
         if found:
             await asyncio.sleep(self._settle)
             found = found.and_(await self._compare())
@@ -161,11 +191,7 @@ class Sweep:
             self._reconciler.look(namespace, name, listed.uid)
         if found.missing:
             _log.info("%d tasks have no NiceTask any more and no event told it", len(found.missing))
-        if found.unheard:
-            _log.warning("%d NiceTasks changed and no event told it", len(found.unheard))
-            self._on_unheard()
-        elif not deletions_only:
-            self._on_clean()
+        return found
 
     @property
     def _places(self) -> Sequence[str | None]:
@@ -173,7 +199,7 @@ class Sweep:
 
     async def _compare(self) -> Difference:
         """Tasks first: what comes between the two readings is in the listing, and not missing."""
-        tasks = await self._tasks.all()
+        tasks = await self._tasks.known()
         listed = [each for place in self._places for each in await self._objects.list(place)]
         found = difference(tasks, listed, self._namespaces, self._requested)
         late = {name: each for name, each in found.unheard.items() if not self._reconciler.waits(*name)}

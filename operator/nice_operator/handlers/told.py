@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from nice_operator.domain.task import TaskDefinition
 from nice_operator.handlers.seen import Seen, key_of
+from nice_operator.ports import KnownTask
+from nice_operator.resources import queue_of_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,15 @@ class Memory:
     def clashing(self, namespace: str) -> list[Told]:
         """Who waits for a name of that namespace."""
         return [told for told in self if told.clashes and told.namespace == namespace]
+
+
+def told_before(seen: Seen, task: KnownTask) -> Told:
+    """What was told of an object that looks as it is in force, read from it without checking it again."""
+    shown = seen.shown
+    queue = queue_of_manifest(seen.document["spec"], namespace=shown.namespace, task_name=task.task_name)
+    return Told(
+        shown.namespace, shown.name, shown.uid, shown.generation, seen.requested, task.task_name, queue
+    )
 
 
 def told_of(seen: Seen, wanted: TaskDefinition, refused: str | None, *, clashes: bool = False) -> Told:

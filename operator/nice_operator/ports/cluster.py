@@ -71,7 +71,12 @@ class TaskStatuses(Protocol):
     """Whoever keeps the status of NiceTasks. Only called from the event loop's thread."""
 
     def begin(self) -> None:
-        """Forget what was shown: all of it is about to be shown again."""
+        """Forget what was shown: all of it is about to be shown again, and then ``complete`` said. Until then
+        nothing is written: what is recorded fires, and thousands of statuses would hold that up."""
+        ...
+
+    def complete(self) -> None:
+        """All that there was has been shown."""
         ...
 
     def recorded(self, task: ShownTask) -> None:

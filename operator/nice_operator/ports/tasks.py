@@ -47,6 +47,20 @@ class PutTask:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownTask:
+    """A living task from outside: who it is, and which version of it was seen last. ``in_force``: that
+    version is the one that runs, so nothing about it is stalled."""
+
+    namespace: str
+    name: str
+    uid: str
+    observed_generation: int
+    task_name: str
+    origin: str
+    in_force: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DueTask:
     """A task whose next fire has come."""
 
@@ -114,6 +128,10 @@ class TaskStore(Protocol):
 
     async def list_tasks(self, namespace: str | None = None) -> Sequence[Task]:
         """Living tasks by namespace and name."""
+        ...
+
+    async def known_tasks(self) -> Sequence[KnownTask]:
+        """Every living task without its inside, in no order: cheap, however many there are."""
         ...
 
     async def tasks_named(self, names: Collection[tuple[str, str]]) -> Sequence[Task]:

@@ -4,6 +4,7 @@ Nothing here reads files, speaks to Kubernetes or knows the time.
 """
 
 from nice_operator.resources.canonical import canonical
+from nice_operator.resources.convert import queue_of_manifest
 from nice_operator.resources.envelope import API_VERSION, GROUP, KIND, POOL_KIND
 from nice_operator.resources.findings import path_of
 from nice_operator.resources.pool import PoolReading, read_pool
@@ -19,6 +20,7 @@ __all__ = [
     "canonical",
     "examine",
     "path_of",
+    "queue_of_manifest",
     "read_definition",
     "read_pool",
     "spec_from_manifest",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
+from typing import TypeVar
 
 from nice_operator.domain.payload import dump_json
 from nice_operator.domain.pool import DEFAULT_QUEUE
+from nice_operator.domain.run import JsonObject
 from nice_operator.domain.task import (
     EXTERNAL_QUEUE,
     POOL_QUEUE,
@@ -27,6 +30,8 @@ from nice_operator.resources.model import Execute, Failed, NiceTaskSpec, Retry, 
 from nice_operator.resources.quantity import bytes_of
 from nice_operator.resources.shapes import moment
 
+Part = TypeVar("Part", RetryPolicy, Concurrency, History)
+
 
 def spec_of(model: NiceTaskSpec, *, namespace: str, name: str) -> TaskSpec:
     """The definition that ``model`` declares. Raises InvalidInput for what ``stall`` would have found."""
@@ -35,8 +40,8 @@ def spec_of(model: NiceTaskSpec, *, namespace: str, name: str) -> TaskSpec:
         task_name=task_name,
         execution=_execution(model.run),
         timeout=parse_duration(model.timeout_after),
-        concurrency=_concurrency(model),
-        queue=_queue(model, namespace, task_name),
+        concurrency=_shared(_concurrency(model)),
+        queue=_queue(namespace, task_name, external=model.run.external is not None, pool=model.worker_pool),
         description=model.description,
         schedules=schedules_of(model),
         run_at=moment(model.run_at) if model.run_at else None,
@@ -49,7 +54,7 @@ def spec_of(model: NiceTaskSpec, *, namespace: str, name: str) -> TaskSpec:
         starting_deadline=_seconds(model.starting_deadline_seconds),
         catch_up=model.catch_up,
         grace=timedelta(seconds=model.termination_grace_period_seconds),
-        retry=_retry(model.retry),
+        retry=_shared(_retry(model.retry)),
         on_lost=model.on_lost,
         payload=dump_json(model.payload),
         payload_schema=model.payload_schema,
@@ -59,8 +64,14 @@ def spec_of(model: NiceTaskSpec, *, namespace: str, name: str) -> TaskSpec:
         worker_selector=dict(model.worker_selector or {}),
         unhandled_errors=model.unhandled_errors,
         log_format=model.log_format,
-        history=History(_keep(model.history.succeeded), _keep(model.history.failed)),
+        history=_shared(History(_keep(model.history.succeeded), _keep(model.history.failed))),
     )
+
+
+@lru_cache(maxsize=1024)
+def _shared(part: Part) -> Part:
+    """One object for all that are equal: thousands of tasks retry in few ways."""
+    return part
 
 
 def schedules_of(model: NiceTaskSpec) -> tuple[str, ...]:
@@ -88,13 +99,18 @@ def _concurrency(model: NiceTaskSpec) -> Concurrency:
     return Concurrency(policy, model.max_concurrency or 1)
 
 
-def _queue(model: NiceTaskSpec, namespace: str, task_name: str) -> str:
-    if model.run.external is not None:
+def queue_of_manifest(spec: JsonObject, *, namespace: str, task_name: str) -> str:
+    """Where runs of a spec wait that was found good before: what ``spec_of`` would say of it."""
+    external = spec["run"].get("external") is not None
+    return _queue(namespace, task_name, external=external, pool=spec.get("workerPool"))
+
+
+def _queue(namespace: str, task_name: str, *, external: bool, pool: str | None) -> str:
+    if external:
         return f"{EXTERNAL_QUEUE}{namespace}/{task_name}"
-    if model.worker_pool is None:
+    if pool is None:
         return DEFAULT_QUEUE
-    pool = model.worker_pool if "/" in model.worker_pool else f"{namespace}/{model.worker_pool}"
-    return f"{POOL_QUEUE}{pool}"
+    return f"{POOL_QUEUE}{pool if '/' in pool else f'{namespace}/{pool}'}"
 
 
 def _retry(retry: Retry) -> RetryPolicy:

@@ -16,7 +16,7 @@ from nice_operator.store.put_task import good_values, outdated, version_row
 from nice_operator.store.tables import runs, task_versions, tasks
 from nice_operator.store.task_rows import to_tasks
 from nice_operator.store.tx import Tx
-from nice_operator.store.versions import Version, VersionKey, Versions
+from nice_operator.store.versions import VersionKey, Versions, key_of, version_of
 
 Row = sa.Row[Any]
 
@@ -100,12 +100,13 @@ def _changes(tx: Tx, put: PutTask, row: Row) -> bool:
 
 
 def _write(tx: Tx, versions: Versions, changes: Collection[tuple[PutTask, Row]]) -> None:
-    tx.write(
-        sa.insert(task_versions),
-        [version_row(tx, row.id, put.definition.generation, put.definition) for put, row in changes],
-    )
+    written = [
+        (put, version_row(tx, row.id, put.definition.generation, put.definition)) for put, row in changes
+    ]
+    replaced = [VersionKey(row.id, row.generation) for _, row in changes]
+    tx.write(sa.insert(task_versions), [row for _, row in written])
     _CHANGE.write(tx, [_values(put, row.id) for put, row in changes])
-    versions.keep({_key(put, row.id): _written(put) for put, row in changes})
+    versions.keep({key_of(row): version_of(put.definition, row) for put, row in written}, replaced)
 
 
 def _values(put: PutTask, task_id: UUID) -> dict[str, Any]:
@@ -116,14 +117,3 @@ def _values(put: PutTask, task_id: UUID) -> dict[str, Any]:
         "stalled": definition.stalled,
     }
     return {"id": task_id} | told | good_values(put, definition.generation)
-
-
-def _key(put: PutTask, task_id: UUID) -> VersionKey:
-    return VersionKey(task_id, put.definition.generation)
-
-
-def _written(put: PutTask) -> Version:
-    """What would be read from the row that is being written. Should it not be committed, nobody asks."""
-    definition = put.definition
-    assert definition.spec is not None  # noqa: S101  only good definitions come here
-    return Version(definition.namespace, definition.name, definition.manifest, definition.spec)

@@ -13,7 +13,7 @@ from nice_operator.store.put_task import birth, version_row
 from nice_operator.store.tables import task_versions, tasks
 from nice_operator.store.task_rows import to_tasks
 from nice_operator.store.tx import Tx
-from nice_operator.store.versions import Version, VersionKey, Versions
+from nice_operator.store.versions import Versions, key_of, version_of
 
 Words = set[tuple[str, ...]]
 
@@ -36,8 +36,9 @@ def new_together(tx: Tx, versions: Versions, puts: Mapping[int, PutTask]) -> dic
         return {}
     rows = {place: birth(tx, put, put.definition.generation or 1) for place, put in fresh.items()}
     tx.write(sa.insert(tasks), rows.values())
-    tx.write(sa.insert(task_versions), [_version(tx, fresh[place], row) for place, row in rows.items()])
-    versions.keep({_key(row): _written(fresh[place]) for place, row in rows.items()})
+    written = {place: _version(tx, fresh[place], row) for place, row in rows.items()}
+    tx.write(sa.insert(task_versions), written.values())
+    versions.keep({key_of(row): version_of(fresh[place].definition, row) for place, row in written.items()})
     stored = tx.all(_TASKS, {"ids": [row["id"] for row in rows.values()]})
     by_id = {task.id: task for task in to_tasks(tx, versions, stored)}
     return {place: by_id[row["id"]] for place, row in rows.items()}
@@ -78,17 +79,6 @@ def _taken(tx: Tx, words: Sequence[Sequence[tuple[str, ...]]]) -> Words:
         ("taskName", row.namespace, row.task_name) for row in tx.all(_SAME_TASK_NAMES, {"names": task_names})
     }
     return found
-
-
-def _key(row: Mapping[str, Any]) -> VersionKey:
-    return VersionKey(row["id"], row["generation"])
-
-
-def _written(put: PutTask) -> Version:
-    """What would be read from the row that is being written. Should it not be committed, nobody asks."""
-    definition = put.definition
-    assert definition.spec is not None  # noqa: S101  only good definitions come here
-    return Version(definition.namespace, definition.name, definition.manifest, definition.spec)
 
 
 def _version(tx: Tx, put: PutTask, row: Mapping[str, Any]) -> Mapping[str, Any]:

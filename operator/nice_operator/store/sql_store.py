@@ -23,6 +23,7 @@ from nice_operator.ports import (
     HeartbeatReply,
     HeldRun,
     Holder,
+    KnownTask,
     Lead,
     Movement,
     NewRun,
@@ -151,6 +152,10 @@ class SqlStore:
     async def list_tasks(self, namespace: str | None = None) -> Sequence[Task]:
         """The living, by namespace and name."""
         return await self.database.read(lambda tx: task_queries.list_tasks(tx, self._versions, namespace))
+
+    async def known_tasks(self) -> Sequence[KnownTask]:
+        """The living, without their inside."""
+        return await self.database.read(task_queries.known_tasks)
 
     async def tasks_named(self, names: Collection[tuple[str, str]]) -> Sequence[Task]:
         """The living among these."""

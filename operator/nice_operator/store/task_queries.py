@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from nice_operator.domain.ids import TaskId
 from nice_operator.domain.task import Task
-from nice_operator.ports import DueTask
+from nice_operator.ports import DueTask, KnownTask
 from nice_operator.store.tables import tasks
 from nice_operator.store.task_rows import living_row, to_task, to_tasks
 from nice_operator.store.times import from_micros
@@ -17,6 +17,15 @@ from nice_operator.store.tx import Tx
 from nice_operator.store.versions import Versions
 
 _living = sa.select(tasks).where(tasks.c.living == 1)
+_known = sa.select(
+    tasks.c.namespace,
+    tasks.c.name,
+    tasks.c.uid,
+    tasks.c.observed_generation,
+    tasks.c.task_name,
+    tasks.c.origin,
+    sa.and_(tasks.c.stalled == "", tasks.c.generation == tasks.c.observed_generation).label("in_force"),
+).where(tasks.c.living == 1)
 _due = _living.where(tasks.c.suspended == 0, tasks.c.generation > 0, tasks.c.next_fire_at.is_not(None))
 
 
@@ -42,6 +51,22 @@ def list_tasks(tx: Tx, versions: Versions, namespace: str | None) -> Sequence[Ta
     if namespace is not None:
         query = query.where(tasks.c.namespace == namespace)
     return to_tasks(tx, versions, tx.all(query))
+
+
+def known_tasks(tx: Tx) -> Sequence[KnownTask]:
+    """The living, without their versions: to read those of thousands takes seconds."""
+    return [
+        KnownTask(
+            row.namespace,
+            row.name,
+            row.uid,
+            row.observed_generation,
+            row.task_name or "",
+            row.origin,
+            bool(row.in_force),
+        )
+        for row in tx.all(_known)
+    ]
 
 
 def tasks_named(tx: Tx, versions: Versions, names: Collection[tuple[str, str]]) -> Sequence[Task]:

@@ -69,7 +69,7 @@ def _to_task(tx: Tx, row: Row, version: Version | None) -> Task:
         generation=row.generation,
         observed_generation=row.observed_generation,
         spec=spec,
-        manifest=manifest or {},
+        manifest={} if manifest is None else manifest,
         origin=row.origin,
         stalled=row.stalled,
         next_fire_at=maybe_datetime(row.next_fire_at),

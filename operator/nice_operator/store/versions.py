@@ -6,14 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from nice_operator.domain.run import JsonObject
-from nice_operator.domain.task import TaskSpec
-from nice_operator.store.manifests import parse
+from nice_operator.domain.task import TaskDefinition, TaskSpec
+from nice_operator.store.manifests import Written
 from nice_operator.store.tables import task_versions, tasks
 from nice_operator.store.tx import Tx
 
@@ -41,8 +41,20 @@ class Version:
 
     namespace: str
     name: str
-    manifest: JsonObject
+    manifest: Written
     spec: TaskSpec
+
+
+def key_of(row: Mapping[str, Any]) -> VersionKey:
+    """Of a row of ``task_versions`` that is being written."""
+    return VersionKey(row["task_id"], row["generation"])
+
+
+def version_of(definition: TaskDefinition, row: Mapping[str, Any]) -> Version:
+    """What would be read from the row of ``task_versions`` that is being written for a good definition.
+    Should it not be committed, nobody asks."""
+    assert definition.spec is not None  # noqa: S101  only good definitions come here
+    return Version(definition.namespace, definition.name, Written(row["manifest"]), definition.spec)
 
 
 class Versions:
@@ -67,9 +79,13 @@ class Versions:
             found.update(self._load(tx, absent))
         return found
 
-    def keep(self, known: Mapping[VersionKey, Version]) -> None:
-        """Versions that are being written now, so that nobody need read them."""
+    def keep(self, known: Mapping[VersionKey, Version], replaced: Collection[VersionKey] = ()) -> None:
+        """Versions that are being written now, so that nobody need read them. Those that they replace are let
+        go: only runs that were made before ask for them."""
         self._remember(known)
+        with self._lock:
+            for key in replaced:
+                self._cache.pop(key, None)
 
     def _cached(self, wanted: Collection[VersionKey]) -> dict[VersionKey, Version]:
         with self._lock:
@@ -90,8 +106,8 @@ class Versions:
         return loaded
 
     def _parse(self, row: sa.Row[tuple[object, ...]]) -> Version:
-        manifest = parse(row.manifest)
-        spec = self._read_spec(manifest, namespace=row.namespace, name=row.name)
+        manifest = Written(row.manifest)
+        spec = self._read_spec(manifest.read(), namespace=row.namespace, name=row.name)
         return Version(row.namespace, row.name, manifest, spec)
 
     def _remember(self, loaded: Mapping[VersionKey, Version]) -> None:

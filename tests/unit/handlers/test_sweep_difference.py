@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from nice_operator.domain.task import KUBERNETES, UNDECLARED
 from nice_operator.handlers.sweep import Difference, difference
-from nice_operator.ports import ListedTask
-from tests.support.samples import a_task
+from nice_operator.ports import KnownTask, ListedTask
 
-TASK = a_task(namespace="team", name="hello", uid="u1", origin=KUBERNETES, observed_generation=2)
+
+def _task(name: str, origin: str, uid: str = "u1") -> KnownTask:
+    return KnownTask("team", name, uid, 2, name, origin, in_force=True)
+
+
+TASK = _task("hello", KUBERNETES)
 LISTED = ListedTask("team", "hello", "u1", 2, "", going=False)
 NAME = ("team", "hello")
 
@@ -31,10 +35,7 @@ def test_a_task_whose_object_is_being_deleted_is_missing() -> None:
 
 
 def test_only_tasks_that_came_from_an_object_can_be_missing() -> None:
-    others = [
-        a_task(namespace="team", name="job", origin=UNDECLARED),
-        a_task(namespace="team", name="file", origin="hello.yaml:1"),
-    ]
+    others = [_task("job", UNDECLARED), _task("file", "hello.yaml:1")]
 
     assert not difference(others, [], (), _told)
 
@@ -61,7 +62,7 @@ def test_a_newer_spec_a_newer_request_and_a_new_object_are_unheard() -> None:
 
 
 def test_an_object_that_replaces_an_undeclared_task_is_unheard() -> None:
-    job = a_task(namespace="team", name="hello", uid="made up", origin=UNDECLARED)
+    job = _task("hello", UNDECLARED, uid="made up")
 
     assert difference([job], [LISTED], (), _told) == Difference({}, {NAME: LISTED})
 

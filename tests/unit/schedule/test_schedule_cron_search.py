@@ -93,3 +93,11 @@ def test_a_date_that_no_year_has_is_known_without_searching() -> None:
     possible = ("0 0 29 2 *", "0 0 31 * *", "0 0 30 2 1", "0 0 31 4,5 *")
     assert not any(parse_cron(text, "").possible for text in impossible)
     assert all(parse_cron(text, "").possible for text in possible)
+
+
+def test_the_search_ends_with_the_last_december_there_is() -> None:
+    cron = parse_cron("0 0 29 2 *", "")
+    beginning = to_seconds(datetime(9999, 3, 1, tzinfo=UTC))
+    end = to_seconds(datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
+
+    assert cron.next_in(beginning, end) is None

@@ -194,3 +194,18 @@ async def test_whatever_waits_again_waits_as_long_as_it_was_told(book: StatusBoo
     assert book.until_due() == 5
     hands.now += 5
     assert book.take(9) == ["u1"]
+
+
+async def test_nothing_is_written_before_all_that_there_was_has_been_shown(book: StatusBook) -> None:
+    book.begin()
+    book.recorded(TASK)
+
+    assert book.take(9) == ()
+    assert book.until_due() is None
+    assert book.waiting == 1
+
+    book.changed.clear()
+    book.complete()
+
+    assert book.changed.is_set()
+    assert book.take(9) == ["u1"]

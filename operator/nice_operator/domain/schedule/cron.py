@@ -12,6 +12,7 @@ every other text does.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -75,8 +76,7 @@ class Cron:
         """One, or all the way over a month that does not match."""
         if day.month in self.months:
             return 1
-        first_of_next = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-        return (first_of_next - day).days
+        return monthrange(day.year, day.month)[1] - day.day + 1  # no date comes after the year 9999
 
     def mask_in(self, start: int, end: int) -> int:
         """Bit n is set when start + n is one of its times, for start ≤ start + n < end."""
@@ -110,7 +110,13 @@ def parse_cron(text: str, hash_key: str) -> Cron:
     words = text.split()
     if len(words) != len(FIELDS):
         raise InvalidInput(_wrong_count(len(words)))
-    fields = [plain(field, word, hash_key) for field, word in zip(FIELDS, words, strict=True)]
+    fields = tuple(plain(field, word, hash_key) for field, word in zip(FIELDS, words, strict=True))
+    return _read(fields, not _wildcard(words[1]))
+
+
+@lru_cache(maxsize=4096)
+def _read(fields: tuple[str, ...], at: bool) -> Cron:
+    """Plain fields; ``at``: the hour field says when. One object for all tasks that ``H`` gave the same."""
     minutes, hours, days, months, weekdays = _values(fields)
     return Cron(
         plain=" ".join(fields),
@@ -118,7 +124,7 @@ def parse_cron(text: str, hash_key: str) -> Cron:
         months=frozenset(months),
         days=None if fields[2] == "*" else frozenset(days),
         weekdays=None if fields[4] == "*" else frozenset(weekdays),
-        fixed=not _wildcard(words[1]) and len(hours) < 24,
+        fixed=at and len(hours) < 24,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from nice_operator.domain.schedule.rules import CronRule, IntervalRule
 from nice_operator.domain.schedule.timetable import Timetable
@@ -17,7 +18,7 @@ def check_fires(timetable: Timetable) -> str | None:
     A task without schedules is well: it is manual. So is one whose time is over: it could have fired.
     """
     for rule in timetable.rules:
-        if isinstance(rule, CronRule) and rule.next_after(_ANY_TIME) is None:
+        if isinstance(rule, CronRule) and not _ever_fires(rule):
             return (
                 f'schedule "{rule.text}" never fires: no day of any year matches its day of month and month; '
                 'correct the date, or write "manual"'
@@ -32,6 +33,13 @@ def check_fires(timetable: Timetable) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def _ever_fires(rule: CronRule) -> bool:
+    """Kept, as the next one is: thousands of tasks that are alike ask the same."""
+    return rule.next_after(_ANY_TIME) is not None
+
+
+@lru_cache(maxsize=1024)
 def _fires_within_bounds(timetable: Timetable) -> bool:
     """An interval counts as firing: where its grid begins is known only once the task has been seen."""
     if any(isinstance(rule, IntervalRule) for rule in timetable.rules):
