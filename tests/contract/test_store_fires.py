@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from nice_operator.domain.ids import uuid7
-from nice_operator.domain.run import MissedSpan, RunState, Trigger
+from nice_operator.domain.run import JsonObject, MissedSpan, RunState, Trigger
+from nice_operator.domain.task import TaskSpec
 from nice_operator.ports import FirePlan, PlannedFire, RunFilter
 from nice_operator.store import SqlStore
 from nice_operator.store.cursors import advance
@@ -21,7 +22,7 @@ from nice_operator.store.recording import LARGE
 from nice_operator.store.tables import runs as runs_table
 from nice_operator.store.times import to_micros
 from nice_operator.store.tx import Tx
-from tests.support.stores import StoreHarness
+from tests.support.stores import StoreHarness, read_spec
 
 
 async def test_a_due_task_fires_once(harness: StoreHarness) -> None:
@@ -167,6 +168,25 @@ async def test_many_fires_of_every_kind_are_recorded_together(harness: StoreHarn
         (RunState.MISSED, False, False): 60,
         (RunState.MISSED, False, True): 20,
     }
+
+
+async def test_what_will_be_due_is_read_before_it_is(harness: StoreHarness) -> None:
+    parsed: list[str] = []
+
+    def parse(manifest: JsonObject, *, namespace: str, name: str) -> TaskSpec:
+        parsed.append(name)
+        return read_spec(manifest, namespace=namespace, name=name)
+
+    for name, due_in in (("early", 5), ("soon", 10), ("late", 20)):
+        await harness.put(name, due_in=due_in)
+    store = await harness.open_another(parse)
+
+    await store.get_ready(harness.now() + timedelta(seconds=5), harness.now() + timedelta(seconds=15))
+
+    assert parsed == ["soon"]
+    harness.advance(10)
+    assert {due.task.name for due in (await store.due_tasks(10))[1]} == {"early", "soon"}
+    assert parsed == ["soon", "early"]
 
 
 async def test_servers_that_fire_the_same_tasks_at_once_make_one_run_each(harness: StoreHarness) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,9 +14,9 @@ from nice_operator.ports import DueTask
 from nice_operator.store.prepared import Prepared
 from nice_operator.store.tables import tasks
 from nice_operator.store.task_rows import living_row, to_task, to_tasks
-from nice_operator.store.times import from_micros
+from nice_operator.store.times import from_micros, to_micros
 from nice_operator.store.tx import Tx
-from nice_operator.store.versions import Versions
+from nice_operator.store.versions import CACHED, VersionKey, Versions
 
 _living = sa.select(tasks).where(tasks.c.living == 1)
 _due = _living.where(tasks.c.suspended == 0, tasks.c.generation > 0, tasks.c.next_fire_at.is_not(None))
@@ -27,6 +28,13 @@ _DUE = Prepared(
     .limit(sa.bindparam("room", type_=sa.Integer))
 )
 _NEXT = Prepared(_due.with_only_columns(tasks.c.next_fire_at).order_by(tasks.c.next_fire_at).limit(1))
+
+_COMING = Prepared(
+    _due.with_only_columns(tasks.c.id, tasks.c.generation)
+    .where(tasks.c.next_fire_at > sa.bindparam("after"), tasks.c.next_fire_at <= sa.bindparam("until"))
+    .order_by(tasks.c.next_fire_at, tasks.c.id)
+    .limit(sa.bindparam("room", type_=sa.Integer))
+)
 
 
 def get_task(tx: Tx, versions: Versions, namespace: str, name: str) -> Task | None:
@@ -75,6 +83,12 @@ def next_due(tx: Tx) -> int | None:
     """When the next fire is planned, in microseconds since 1970."""
     rows = _NEXT.all(tx, {})
     return int(rows[0].next_fire_at) if rows else None
+
+
+def coming(tx: Tx, after: datetime, until: datetime) -> Sequence[VersionKey]:
+    """The versions of tasks whose next fire is later than ``after``, up to ``until``; as many as are kept."""
+    values = {"after": to_micros(after), "until": to_micros(until), "room": CACHED // 2}
+    return [VersionKey(row.id, row.generation) for row in _COMING.all(tx, values)]
 
 
 def _maybe(tx: Tx, versions: Versions, row: sa.Row[Any] | None) -> Task | None:
