@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from nice_operator.domain.ids import uuid7
-from nice_operator.domain.run import MissedSpan, RunState, Trigger
+from nice_operator.domain.run import JsonObject, MissedSpan, RunState, Trigger
+from nice_operator.domain.task import TaskSpec
 from nice_operator.ports import FirePlan, PlannedFire, RunFilter
 from nice_operator.store import SqlStore
+from nice_operator.store.cursors import advance
 from nice_operator.store.new_runs import admitted, planned
+from nice_operator.store.recording import LARGE
 from nice_operator.store.tables import runs as runs_table
 from nice_operator.store.times import to_micros
 from nice_operator.store.tx import Tx
-from tests.support.stores import StoreHarness
+from tests.support.stores import StoreHarness, read_spec
 
 
 async def test_a_due_task_fires_once(harness: StoreHarness) -> None:
@@ -114,6 +120,73 @@ async def test_missed_siblings_are_skipped_when_something_else_runs(harness: Sto
 
     skipped = (await harness.store.list_runs(RunFilter(states=frozenset({RunState.SKIPPED})))).runs
     assert [run.blocked_by for run in skipped] == [other.id, other.id]
+
+
+async def test_a_cursor_that_is_not_where_it_was_seen_is_not_moved(harness: StoreHarness) -> None:
+    """The statement compares by itself, whoever forgot to lock."""
+    task = await harness.put("a", due_in=0)
+    plan = await harness.plan(task, "c:1")
+    moved = [
+        replace(plan, due=plan.due - timedelta(microseconds=1)),
+        replace(plan, task=replace(plan.task, generation=plan.task.generation + 1)),
+    ]
+
+    for other in moved:
+        with pytest.raises(RuntimeError, match="the lock is not held"):
+            await harness.store.database.write(lambda tx, other=other: advance(tx, [other]))
+
+    await harness.store.database.write(lambda tx: advance(tx, [plan]))
+    after = await harness.store.get_task_by_id(task.id)
+    assert after is not None
+    assert (after.next_fire_at, after.fired) == (plan.next_fire_at, 1)
+
+
+async def test_many_fires_of_every_kind_are_recorded_together(harness: StoreHarness) -> None:
+    large = '"' + "x" * 2 * LARGE + '"'
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"policy": "Forbid"},
+        {"payload": large},
+        {"policy": "Enqueue", "limit": 1},
+    ]
+    tasks = [await harness.put(f"t{n}", due_in=0, **kinds[n % len(kinds)]) for n in range(80)]
+    first = [await harness.plan(task, "c:1") for task in tasks]
+    span = MissedSpan(harness.now() - timedelta(hours=2), harness.now() - timedelta(hours=1), 2)
+
+    assert await harness.store.fire(first) == len(tasks)
+    harness.advance(3600)
+    again = [replace(await harness.plan(t, "c:2"), missed=span, missed_reason="TooLate") for t in tasks]
+    assert await harness.store.fire(again) == len(tasks)
+
+    runs = (await harness.store.list_runs(RunFilter(limit=1000))).runs
+    found = Counter((run.state, run.blocked_by is not None, len(run.payload) > LARGE) for run in runs)
+    assert found == {
+        (RunState.QUEUED, False, False): 20 * 2 + 20 + 20,
+        (RunState.QUEUED, False, True): 20 * 2,
+        (RunState.QUEUED, True, False): 20,
+        (RunState.SKIPPED, True, False): 20,
+        (RunState.MISSED, False, False): 60,
+        (RunState.MISSED, False, True): 20,
+    }
+
+
+async def test_what_will_be_due_is_read_before_it_is(harness: StoreHarness) -> None:
+    parsed: list[str] = []
+
+    def parse(manifest: JsonObject, *, namespace: str, name: str) -> TaskSpec:
+        parsed.append(name)
+        return read_spec(manifest, namespace=namespace, name=name)
+
+    for name, due_in in (("early", 5), ("soon", 10), ("late", 20)):
+        await harness.put(name, due_in=due_in)
+    store = await harness.open_another(parse)
+
+    await store.get_ready(harness.now() + timedelta(seconds=5), harness.now() + timedelta(seconds=15))
+
+    assert parsed == ["soon"]
+    harness.advance(10)
+    assert {due.task.name for due in (await store.due_tasks(10))[1]} == {"early", "soon"}
+    assert parsed == ["soon", "early"]
 
 
 async def test_servers_that_fire_the_same_tasks_at_once_make_one_run_each(harness: StoreHarness) -> None:

@@ -44,6 +44,7 @@ from nice_operator.ports import (
 from nice_operator.store import SqlStore
 from nice_operator.store.tables import metadata
 from nice_operator.store.times import EPOCH
+from nice_operator.store.versions import ReadSpec
 
 HOST = HostFacts("test-host", 1_000_000, (0.5, 0.25, 0.125))
 CALLER = Requester(Trigger.API, "Ada", "ada@example.org")
@@ -106,9 +107,9 @@ class StoreHarness:
         """The database's clock."""
         return EPOCH + timedelta(microseconds=self.clock.micros)
 
-    async def open_another(self) -> SqlStore:
+    async def open_another(self, reader: ReadSpec = read_spec) -> SqlStore:
         """Another store on the same database, closed at the end of the test."""
-        self.others.append(await open_store(self.url, self.clock))
+        self.others.append(await open_store(self.url, self.clock, reader))
         return self.others[-1]
 
     # ------------------------------------------------------------ tasks
@@ -213,9 +214,9 @@ def decision(held: HeldRun, state: RunState = RunState.SUCCEEDED, **more: Any) -
     return FinishDecision(held, outcome, state, **more)
 
 
-async def open_store(url: str | Path, clock: TestClock) -> SqlStore:
+async def open_store(url: str | Path, clock: TestClock, reader: ReadSpec = read_spec) -> SqlStore:
     """A store whose database follows ``clock``: a function on SQLite, SET timestamp on a server."""
-    store = await SqlStore.open(url, read_spec=read_spec, clock=clock)
+    store = await SqlStore.open(url, read_spec=reader, clock=clock)
     if store.database.writer.dialect.name != "sqlite":
         database, reserve = store.database, store.database.reserve
         for engine in (database.writer, database.reader, *([reserve.writer] if reserve else [])):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
 
-from nice_operator.domain.schedule import FirstFire, MissReason, Standing, first_fire, plan_fires
+from nice_operator.domain.run import MissedSpan
+from nice_operator.domain.schedule import FirstFire, MissReason, Standing, Timetable, first_fire, plan_fires
 from nice_operator.domain.schedule.catchup import span_of
 from nice_operator.domain.task import CatchUp, ConcurrencyPolicy, Task, TaskDefinition, TaskSpec
 from nice_operator.engine import timetables
@@ -62,21 +65,40 @@ def plan_due(due: DueTask, now: datetime) -> FirePlan | None:
     table = timetables.timetable(task)
     if task.spec is None or table is None:
         return None
-    plan = plan_fires(
-        table,
-        due=due.due,
-        now=now,
-        catch_up=task.spec.catch_up,
-        starting_deadline=task.spec.starting_deadline,
-    )
+    spec = task.spec
+    decided = _decide(table, due.due, now, spec.catch_up, spec.starting_deadline)
     return FirePlan(
         task=task,
         due=due.due,
-        next_fire_at=plan.next_fire_at,
+        next_fire_at=decided.next_fire_at,
+        fires=decided.fires,
+        missed=decided.missed,
+        missed_reason=decided.missed_reason,
+        wait_for_siblings=_siblings_wait(spec),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What a timetable alone says of a due moment, whichever task has it. Explained at ``FirePlan``."""
+
+    fires: tuple[PlannedFire, ...]
+    next_fire_at: datetime | None
+    missed: MissedSpan | None
+    missed_reason: str
+
+
+@lru_cache(maxsize=512)
+def _decide(
+    table: Timetable, due: datetime, now: datetime, catch_up: CatchUp, deadline: timedelta | None
+) -> _Decided:
+    """Kept, because tasks that are due together have few timetables, and one ``now``."""
+    plan = plan_fires(table, due=due, now=now, catch_up=catch_up, starting_deadline=deadline)
+    return _Decided(
         fires=tuple(PlannedFire(fire.key, fire.at) for fire in plan.fires),
+        next_fire_at=plan.next_fire_at,
         missed=plan.missed,
         missed_reason=plan.reason.value if plan.reason else "",
-        wait_for_siblings=_siblings_wait(task.spec),
     )
 
 

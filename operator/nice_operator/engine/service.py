@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 
+from nice_operator.engine.ahead import LookAhead
 from nice_operator.engine.dispatcher import Dispatcher
 from nice_operator.engine.endings import Endings
 from nice_operator.engine.external.dispatcher import ExternalDispatcher
@@ -86,6 +87,7 @@ class Engine:
         self.logs = LogService(store, logs, wakeups, settings)
         giving: list[Service] = [
             Scheduler(store, self.workforce, wakeups, settings, writing),
+            LookAhead(store, clock),
             Dispatcher(store, self.workers, reports, wakeups, settings),
             ExternalDispatcher(store, self.external, wakeups, clock, settings),
         ]

@@ -164,6 +164,11 @@ class FireStore(Protocol):
 
     async def next_due(self) -> datetime | None: ...
 
+    async def get_ready(self, after: datetime, until: datetime) -> None:
+        """Read what firing the tasks that are due later than ``after``, up to ``until``, will need. It saves
+        them time then, and nothing else; what changes meanwhile is read as if this had not been."""
+        ...
+
     async def fire(self, plans: Sequence[FirePlan]) -> int:
         """Apply plans in one transaction; returns how many held their guards (T1, T1b, T2)."""
         ...

@@ -20,10 +20,19 @@ from nice_operator.store import new_runs
 from nice_operator.store.cursors import advance, take
 from nice_operator.store.new_runs import Draft, RunRow, missed_key
 from nice_operator.store.placing import place
+from nice_operator.store.prepared import Prepared
+from nice_operator.store.recording import record
 from nice_operator.store.slots import active_runs
 from nice_operator.store.tables import runs
 from nice_operator.store.times import to_micros
 from nice_operator.store.tx import Tx
+
+_KNOWN = Prepared(
+    sa.select(runs.c.task_id, runs.c.fire_key).where(
+        runs.c.task_id.in_(sa.bindparam("tasks", expanding=True)),
+        runs.c.fire_key.in_(sa.bindparam("keys", expanding=True)),
+    )
+)
 
 BATCH = 500
 """Tasks per statement."""
@@ -70,7 +79,7 @@ class _Recorder:
     def flush(self) -> None:
         """Insert what has gathered."""
         rows, self._rows = self._rows, []
-        self._tx.write(sa.insert(runs), rows)
+        record(self._tx, rows)
 
     def _record_missed(self, plan: FirePlan, span: MissedSpan) -> None:
         key = missed_key(span)
@@ -128,7 +137,7 @@ def _as_active(draft: Draft, placed: Start | Wait) -> ActiveRun:
 def _known_keys(tx: Tx, plans: Sequence[FirePlan]) -> frozenset[tuple[UUID, str]]:
     keys = {fire.key for plan in plans for fire in plan.fires}
     keys |= {missed_key(plan.missed) for plan in plans if plan.missed is not None}
-    query = sa.select(runs.c.task_id, runs.c.fire_key).where(
-        runs.c.task_id.in_([plan.task.id for plan in plans]), runs.c.fire_key.in_(sorted(keys))
-    )
-    return frozenset((row.task_id, row.fire_key) for row in tx.all(query))
+    if not keys:
+        return frozenset()
+    rows = _KNOWN.all(tx, {"tasks": [plan.task.id for plan in plans], "keys": sorted(keys)})
+    return frozenset((row.task_id, row.fire_key) for row in rows)

@@ -31,7 +31,11 @@ _QUOTE = '"'  # around names, one of which is a word of SQL; a server's is anoth
 class EachUpdate:
     """Sets ``columns`` of the rows that ``keys`` name. ``state``: the only one that rows may be in now,
     unless the table is of another kind. Every row of values has all of both, by column name. ``counted``:
-    columns that rise by one."""
+    columns that rise by one.
+
+    ``was``: columns that must be as expected, whose values are named ``was_<column>``; ``added``: columns
+    that rise by the value named ``added_<column>``; ``only``: conditions in SQL, each begins with a column.
+    """
 
     def __init__(
         self,
@@ -39,11 +43,18 @@ class EachUpdate:
         columns: Sequence[Column],
         state: RunState | None = None,
         counted: Sequence[Column] = (),
+        *,
+        was: Sequence[Column] = (),
+        added: Sequence[Column] = (),
+        only: Sequence[str] = (),
     ) -> None:
-        self._rows = _Rows((*keys, *columns))
+        self._was = [(column, _called("was", column)) for column in was]
+        self._added = [(column, _called("added", column)) for column in added]
+        told = [value for _, value in (*self._was, *self._added)]
+        self._rows = _Rows((*keys, *columns, *told))
         self._keys = keys
         self._columns = columns
-        self._state = state
+        self._only = [*only, *([] if state is None else [f"state = '{state}'"])]
         self._counted = counted
         self._portions = {size: self._portion(size) for size in PORTIONS}
         self._all = (
@@ -68,14 +79,15 @@ class EachUpdate:
         )
 
     def _changes(self, prefix: str, read: Callable[[Column], str]) -> str:
-        counted = [f"{prefix}{column.name} = changed.{column.name} + 1" for column in self._counted]
-        return ", ".join([*counted, *(f"{prefix}{column.name} = {read(column)}" for column in self._columns)])
+        more = [(column, "1") for column in self._counted]
+        more += [(column, read(value)) for column, value in self._added]
+        risen = [f"{prefix}{column.name} = changed.{column.name} + {rise}" for column, rise in more]
+        return ", ".join([*risen, *(f"{prefix}{column.name} = {read(column)}" for column in self._columns)])
 
     def _where(self, read: Callable[[Column], str]) -> str:
-        where = [f"changed.{key.name} = {read(key)}" for key in self._keys]
-        if self._state is not None:
-            where.append(f"changed.state = '{self._state}'")
-        return " AND ".join(where)
+        same = [*((key, key) for key in self._keys), *self._was]
+        where = [f"changed.{column.name} = {read(value)}" for column, value in same]
+        return " AND ".join([*where, *(f"changed.{condition}" for condition in self._only)])
 
 
 class EachInsert:
@@ -136,6 +148,11 @@ class _Rows:
                 portion = rows[at : at + size]
                 yield size, tuple([keep(row[name]) for row in portion for name, keep in self._kept])
                 at += size
+
+
+def _called(word: str, column: Column) -> Column:
+    """A value for a column that has another one of the same row."""
+    return sa.Column(f"{word}_{column.name}", column.type)
 
 
 def _quoted(name: str) -> str:

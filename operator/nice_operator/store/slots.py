@@ -24,6 +24,14 @@ from nice_operator.store.versions import Versions
 
 Row = sa.Row[Any]
 
+_states = sa.bindparam("states", expanding=True)
+_ACTIVE = Prepared(
+    sa.select(runs.c.id, runs.c.task_id, runs.c.state, runs.c.active_key, runs.c.waiting)
+    .where(runs.c.task_id.in_(sa.bindparam("tasks", expanding=True)), runs.c.state.in_(_states))
+    .where(sa.or_(runs.c.waiting == 0, runs.c.available_at <= sa.bindparam("now")))
+    .order_by(runs.c.id)
+)
+
 TASKS_AT_ONCE = 500
 """Tasks considered in one transaction; the next one takes the others."""
 
@@ -37,14 +45,9 @@ def active_runs(tx: Tx, task_ids: Collection[UUID]) -> dict[UUID, list[ActiveRun
     """The runs of each task that have not ended, oldest first. Requests for a later time are not among them
     until that time has come: they stand in nobody's way."""
     found: dict[UUID, list[ActiveRun]] = defaultdict(list)
-    query = (
-        sa.select(runs.c.id, runs.c.task_id, runs.c.state, runs.c.active_key, runs.c.waiting)
-        .where(runs.c.task_id.in_(task_ids), runs.c.state.in_(ACTIVE_STATES))
-        .where(sa.or_(runs.c.waiting == 0, runs.c.available_at <= tx.now))
-        .order_by(runs.c.id)
-    )
-    for row in tx.all(query):
-        found[row.task_id].append(_active(row))
+    if task_ids:
+        for row in _ACTIVE.all(tx, {"tasks": list(task_ids), "states": sorted(ACTIVE_STATES), "now": tx.now}):
+            found[row.task_id].append(_active(row))
     return found
 
 

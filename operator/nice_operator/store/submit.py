@@ -13,10 +13,10 @@ from nice_operator.domain.ids import RunId
 from nice_operator.domain.run import Run
 from nice_operator.ports import NewRun, Submitted
 from nice_operator.store import new_runs
-from nice_operator.store.many_rows import EachInsert
 from nice_operator.store.new_runs import Draft, RunRow
 from nice_operator.store.placing import place
 from nice_operator.store.prepared import Prepared
+from nice_operator.store.recording import LARGE, record
 from nice_operator.store.rows import new_run
 from nice_operator.store.run_queries import get_run
 from nice_operator.store.slots import active_runs
@@ -38,20 +38,6 @@ _TASKS = Prepared(
         tasks.c.id.in_(sa.bindparam("ids", expanding=True))
     )
 )
-_RECORD = sa.insert(runs)
-LARGE = 4 * 1024
-"""Characters of a payload beyond which its request is written by itself."""
-
-_GIVEN = (
-    "id", "task_id", "generation", "fire_key", "scheduled_for", "trigger", "requester_name",
-    "requester_email", "queue", "selector", "priority_rank", "max_attempts", "available_at", "created_at",
-    "payload", "payload_given", "rerun_of",
-)  # fmt: skip
-_BORN = {"state": "'queued'", "reason": "X''", "message": "X''"} | dict.fromkeys(
-    ("attempt", "lost_count", "epoch", "waiting"), "0"
-)
-_RECORD_ALL = EachInsert([runs.c[name] for name in _GIVEN], _BORN)
-"""Runs that wait for a worker and hold no slot: the other columns are NULL."""
 
 
 def submit(tx: Tx, versions: Versions, new: NewRun) -> Submitted:
@@ -64,7 +50,7 @@ def submit(tx: Tx, versions: Versions, new: NewRun) -> Submitted:
     task = _task(tx, versions, new)
     draft = _draft(tx, versions, task, new)
     row = _row(tx, draft)
-    tx.write(_RECORD, [row])
+    record(tx, [row])
     run = get_run(tx, new.id)
     assert run is not None  # noqa: S101  written in this transaction
     return Submitted(run, created=True)
@@ -86,7 +72,7 @@ def submit_together(tx: Tx, versions: Versions, asked: Sequence[NewRun]) -> Mapp
             drafts[position] = draft
     rows = {position: new_runs.admitted(draft, None) for position, draft in drafts.items()}
     if rows:
-        _RECORD_ALL.write(tx, list(rows.values()))
+        record(tx, list(rows.values()))
     return {position: _submitted(asked[position], row) for position, row in rows.items()}
 
 

@@ -105,7 +105,7 @@ def _become_program(job: Job, result: int) -> NoReturn:
     os.set_inheritable(result, True)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # programs expect it; Python alone ignores it
     try:
-        os.execvpe(_located(argv[0], job.code), argv, {**job.environment, "NICE_RESULT_FD": str(result)})
+        os.execvpe(_located(argv[0], job.code), argv, {**os.environ, "NICE_RESULT_FD": str(result)})
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         os.write(2, f"cannot start {argv[0]!r}: {why}\n".encode("utf-8", "backslashreplace"))

@@ -18,7 +18,6 @@ class Job(NamedTuple):
     task: str
     execution: Dict[str, Any]
     payload: str
-    environment: Dict[str, str]
     unhandled: str
     code: str
 
@@ -45,8 +44,13 @@ def load_module(job: Job) -> types.ModuleType:
     return importlib.import_module(job.execution["function"].partition(":")[0])
 
 
+def source_name(task: str) -> str:
+    """What tracebacks call the source of a task."""
+    return f"<task {task}>"
+
+
 def _module_of_source(source: str, task: str) -> types.ModuleType:
-    filename = f"<task {task}>"
+    filename = source_name(task)
     failures.remember_source(filename, source)
     module = types.ModuleType(SOURCE_MODULE)
     module.__file__ = filename

@@ -21,6 +21,7 @@ from .children import restore_signals
 from .execute import execute
 from .landlock import Domain
 from .loading import Job
+from .rehearsal import rehearse
 
 EX_SOFTWARE = 70
 
@@ -53,6 +54,7 @@ def run_attempt(start: Start) -> int:
     start.domain.enter(start.scratch)
     os.chdir(start.scratch)
     _become_ordinary_python(start)
+    rehearse()
     if os.read(GATE, 1) == b"":
         return EX_SOFTWARE  # the keeper died before it let us go
     os.close(GATE)
@@ -92,11 +94,10 @@ def _enter(document: Dict[str, Any], start: Start) -> Job:
         task=document["task"],
         execution=document["execution"],
         payload=document["payload"],
-        environment={**os.environ, **document["env"]},
         unhandled=document["unhandled"],
         code=start.code,
     )
-    os.environ.update(job.environment)
+    os.environ.update(document["env"])
     time.tzset()  # the task may have chosen a time zone of its own
     sys.argv = [job.task]
     return job

@@ -60,6 +60,19 @@ async def test_the_environment_has_only_what_belongs_to_the_run(
     assert CANARY not in seen["parents"]
 
 
+async def test_nothing_is_left_of_what_its_process_rehearsed(
+    operator: FakeOperator, worker: WorkerProcess, code: Path
+) -> None:
+    (code / "jobs.py").write_text(
+        "import linecache, sys\n"
+        "def look(payload):\n"
+        "    sources = [name for name in linecache.cache if name.startswith('<task')]\n"
+        "    return [name for name in sys.modules if name.startswith('nice_task')] + sources\n"
+    )
+    record = await operator.assign({"function": "jobs:look"})
+    assert (await operator.finished(record)).result == "[]"
+
+
 async def test_a_program_finds_the_same_and_no_more(operator: FakeOperator, worker: WorkerProcess) -> None:
     record = await operator.command("sh", "-c", "env; ls -l /proc/self/fd", payload='"sesame"')
     await operator.finished(record)

@@ -201,3 +201,32 @@ def test_a_timetable_that_can_never_fire_says_why(timetable: Timetable, words: s
     assert reason is not None
     assert "never fires" in reason
     assert words in reason
+
+
+@pytest.mark.parametrize(
+    ("schedules", "shared"),
+    [
+        (("0 3 * * *",), True),
+        (("@daily", "manual"), True),
+        (("H 3 * * *",), False),
+        (("20 minutes",), False),
+        (("0 3 * * *", "20 minutes"), False),
+    ],
+)
+def test_tasks_share_a_timetable_unless_something_in_it_is_their_own(
+    schedules: tuple[str, ...], shared: bool
+) -> None:
+    spec = TaskSpec(
+        task_name="a",
+        execution=External(),
+        timeout=timedelta(minutes=1),
+        concurrency=Concurrency(ConcurrencyPolicy.ALLOW, None),
+        queue="task:default/a",
+        schedules=schedules,
+    )
+
+    one = timetable_of(spec, hash_key="default/a", anchor=NOON)
+    other = timetable_of(spec, hash_key="default/b", anchor=EARLIER + timedelta(seconds=7))
+
+    assert (one is other) is shared
+    assert (one == other) is shared
