@@ -49,11 +49,13 @@ class Way(Protocol):
 @dataclass(frozen=True, slots=True)
 class Http:
     """One server, by its base address such as ``http://localhost:9999``, and the token that it is shown ("":
-    none). ``way`` is what leads there, None where the address does."""
+    none). ``way`` is what leads there, None where the address does; ``handlers`` are for what is
+    special about it."""
 
     base: str
     token: str = field(default="", repr=False)
     way: Way | None = None
+    handlers: tuple[urllib.request.BaseHandler, ...] = ()
 
     def get(self, path: str, timeout: float = CONNECT_SECONDS, **query: Any) -> Any:
         """The JSON document at ``path``. Raises Failure. Query values that are None are left out."""
@@ -103,7 +105,9 @@ class Http:
         if self.way is not None:
             self.way.ready()
         try:
-            answer: http.client.HTTPResponse = _opener(self.base).open(request, timeout=timeout)
+            answer: http.client.HTTPResponse = _opener(self.base, *self.handlers).open(
+                request, timeout=timeout
+            )
         except urllib.error.HTTPError as error:
             raise refusal(error.code, error.read()) from None
         except (OSError, http.client.HTTPException) as error:
@@ -174,11 +178,11 @@ def _speechless(status: int) -> Failure:
     )
 
 
-def _opener(base: str) -> urllib.request.OpenerDirector:
+def _opener(base: str, *handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
     """A proxy of the environment is for servers elsewhere, never for this machine."""
     host = urllib.parse.urlsplit(base).hostname
-    handlers = [urllib.request.ProxyHandler({})] if host in LOCAL_HOSTS else []
-    return urllib.request.build_opener(*handlers)
+    direct = [urllib.request.ProxyHandler({})] if host in LOCAL_HOSTS else []
+    return urllib.request.build_opener(*direct, *handlers)
 
 
 def _query(query: Mapping[str, Any]) -> str:

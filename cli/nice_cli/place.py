@@ -24,6 +24,7 @@ from nice_cli.http import Http
 from nice_cli.kube.forward import Forward
 from nice_cli.kube.kubectl import Current, Kubectl
 from nice_cli.kube.release import Release, find_release, read_token
+from nice_cli.kube.trust import read_trust
 from nice_cli.output import note
 from nice_cli.token import given_token
 
@@ -100,10 +101,11 @@ class InCluster:
     @cached_property
     def http(self) -> Http:
         """Through a port-forward that ends with this command."""
-        forward = Forward(self.kubectl, self.release)
+        trust = read_trust(self.kubectl, self.release)
+        forward = Forward(self.kubectl, self.release, trust)
         click.get_current_context().find_root().call_on_close(forward.close)
         token = self.token or read_token(self.kubectl, self.release)
-        return Http(forward.base, token, forward)
+        return Http(forward.base, token, forward, (trust.handler(),) if trust else ())
 
 
 def decide(wanted: Wanted, environment: Mapping[str, str], local: str = LOCAL_SERVER) -> Place:

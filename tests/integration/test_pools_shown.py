@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from nice_operator.domain.errors import Unavailable
 from nice_operator.domain.pool import Pool
+from nice_operator.engine.pool_overview import PATIENCE
 from nice_operator.engine.settings import EngineSettings
 from nice_operator.ports import Deployed, PodFact, PoolCondition, PoolStatus
 from nice_operator.web.options import WebOptions
@@ -25,13 +27,25 @@ class Deployments:
     def __init__(self) -> None:
         self.found: dict[str, Deployed | Exception] = {}
         self.reads = 0
+        self.hangs = False
+        self.hanging = self.most_hanging = 0
 
     async def read(self, pool: Pool) -> Deployed | None:
         self.reads += 1
+        if self.hangs:
+            await self._hang()
         found = self.found.get(pool.name)
         if isinstance(found, Exception):
             raise found
         return found
+
+    async def _hang(self) -> None:
+        self.hanging += 1
+        self.most_hanging = max(self.hanging, self.most_hanging)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.hanging -= 1
 
     async def apply(self, pool: Pool, replicas: int) -> None:
         raise AssertionError("whoever looks changes nothing")
@@ -112,6 +126,18 @@ async def test_what_is_wrong_is_told_in_the_words_of_whoever_found_it(
         {"nice/default": [PoolCondition("Stalled", True, "PodsRefused", "ask for a larger quota")]}
     )
     assert (await pools(api))["nice/default"]["trouble"] == "ask for a larger quota"
+
+
+async def test_a_cluster_that_does_not_answer_keeps_nobody_waiting_long(
+    api: ApiServer, cluster: Deployments
+) -> None:
+    cluster.hangs = True
+
+    found = await pools(api)
+
+    assert (cluster.most_hanging, cluster.hanging) == (3, 0), "all are asked at once, and none for ever"
+    assert f"does not answer within {PATIENCE:g} s" in found["nice/default"]["trouble"]
+    assert found["nice/default"]["queued"] == 0
 
 
 async def test_one_pool_is_found_by_its_name_with_its_workers(api: ApiServer, cluster: Deployments) -> None:

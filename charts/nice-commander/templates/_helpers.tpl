@@ -78,6 +78,15 @@ yes
 {{- end -}}
 {{- end }}
 
+{{- /* "secret/NAME" or "configmap/NAME": where the authority of our certificate is; empty without TLS. */ -}}
+{{- define "nice.authority" -}}
+{{- if and .Values.tls.caConfigMap (not .Values.tls.existingSecret) }}{{ fail "tls.caConfigMap is set and tls.existingSecret is not: name the Secret with the certificate, or take it away" }}{{ end -}}
+{{- if .Values.tls.existingSecret -}}
+{{- ternary (printf "configmap/%s" .Values.tls.caConfigMap) (printf "secret/%s" .Values.tls.existingSecret) (ne .Values.tls.caConfigMap "") -}}
+{{- end -}}
+{{- end }}
+{{- define "nice.scheme" -}}{{ ternary "HTTPS" "HTTP" (ne .Values.tls.existingSecret "") }}{{- end }}
+
 {{- /* The namespaces with pools: the release's own, and those of the values. */ -}}
 {{- define "nice.poolNamespaces" -}}
 {{- concat (list .Release.Namespace) .Values.poolNamespaces | uniq | toJson -}}

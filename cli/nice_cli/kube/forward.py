@@ -21,6 +21,7 @@ from nice_cli.exits import Exit
 from nice_cli.http import Unreachable
 from nice_cli.kube.kubectl import Kubectl
 from nice_cli.kube.release import Release
+from nice_cli.kube.trust import Trust
 
 HOST = "127.0.0.1"
 WITHIN_SECONDS = 20.0
@@ -75,10 +76,12 @@ class _Child:
 
 @dataclass(slots=True)
 class Forward:
-    """The way to ``release``. Its port stays the same when it has to be begun anew."""
+    """The way to ``release``. Its port stays the same when it has to be begun anew. ``trust``: it leads to
+    HTTPS."""
 
     kubectl: Kubectl
     release: Release
+    trust: Trust | None = None
     _port: int = 0
     _child: _Child | None = None
 
@@ -86,7 +89,7 @@ class Forward:
     def base(self) -> str:
         """The address to ask. The way is opened if it was not."""
         self.ready()
-        return f"http://{HOST}:{self._port}"
+        return f"{'https' if self.trust else 'http'}://{HOST}:{self._port}"
 
     def ready(self) -> None:
         """Begin it if it is not there, or is no more. Raises Unreachable with kubectl's words."""
@@ -103,7 +106,7 @@ class Forward:
     def _prove(self) -> None:
         """kubectl listens before it knows whether anybody answers, and may have chosen a pod that is going:
         there a request would wait as long as it may."""
-        probe = http.client.HTTPConnection(HOST, self._port, timeout=PROBE_SECONDS)
+        probe = self._connection()
         try:
             probe.request("GET", "/healthz")
             probe.getresponse().read()
@@ -112,6 +115,12 @@ class Forward:
             raise self.unreachable(str(error) or type(error).__name__) from None
         finally:
             probe.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        place = f"{HOST}:{self._port}"
+        if self.trust is not None:
+            return self.trust.connection(place, PROBE_SECONDS)
+        return http.client.HTTPConnection(place, timeout=PROBE_SECONDS)
 
     def broken(self) -> None:
         """A request did not come through: the next one gets a new way."""

@@ -15,18 +15,21 @@ SELECTOR = "app.kubernetes.io/name=nice-commander"
 COMPONENT = "app.kubernetes.io/component"
 TOKEN_SECRET = "nicecommander.dev/token-secret"  # noqa: S105 - the name of an annotation
 TOKEN_KEY = "admin"  # noqa: S105 - the name of a key
+AUTHORITY = "nicecommander.dev/ca"
 HTTP_PORT = "http"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One installation. ``port`` is the Service's; ``secret`` holds the tokens of its clients."""
+    """One installation. ``port`` is the Service's; ``secret`` holds the tokens of its clients; ``authority``
+    is kind and name of what its certificate is believed by, "" where it has none."""
 
     namespace: str
     service: str
     port: int
     secret: str
     context: str = ""
+    authority: str = ""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.service}"
@@ -98,8 +101,11 @@ def _release(service: Document, current: Current) -> Release | None:
     if HTTP_PORT not in ports or (metadata.get("labels") or {}).get(COMPONENT, "operator") != "operator":
         return None
     own = f"{metadata['name']}-token"
-    secret = (metadata.get("annotations") or {}).get(TOKEN_SECRET, own)
-    return Release(metadata["namespace"], metadata["name"], ports[HTTP_PORT], secret, current.context)
+    notes = metadata.get("annotations") or {}
+    return Release(
+        metadata["namespace"], metadata["name"], ports[HTTP_PORT], notes.get(TOKEN_SECRET, own),
+        current.context, notes.get(AUTHORITY, ""),
+    )  # fmt: skip
 
 
 def _only(releases: Sequence[Release], current: Current) -> Release:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 from nice_operator.bootstrap import sockets
+from nice_operator.bootstrap.certificate import ServerCertificate
 from nice_operator.bootstrap.clock import SystemClock
 from nice_operator.bootstrap.coordination import Coordination, coordination
 from nice_operator.bootstrap.garbage import leave_what_stands
@@ -69,12 +70,18 @@ async def run_cluster(settings: ClusterSettings) -> int:
         together = await stack.enter_async_context(coordination(store, settings.pod, redis, SystemClock()))
         logs = log_keeping(store, settings.logs)
         stack.callback(logs.close)
+        certificate = await _certificate(settings, requests)
+        if settings.tls is not None and certificate is None:
+            return 0
         engine = _engine(settings, store, logs, together, api)
+        if certificate is not None:
+            engine.take_on([certificate])
         app = make_app(
             engine, options=_web_options(settings), tokens=tokens, gate=TokenReviewGate(api, SystemClock())
         )
         await stack.enter_async_context(_running(engine))
-        await stack.enter_async_context(serving(app, listeners))
+        tls = None if certificate is None else certificate.context
+        await stack.enter_async_context(serving(app, listeners, tls))
         _log.info("replica %s serves port %d", settings.pod, listeners[0].getsockname()[1])
         leave_what_stands()
         await requests.drain.wait()
@@ -101,6 +108,18 @@ async def _redis(settings: ClusterSettings, requests: StopRequests) -> RedisPlac
         return place
 
     return await _patiently("the files that say where Redis is", requests, read)
+
+
+async def _certificate(settings: ClusterSettings, requests: StopRequests) -> ServerCertificate | None:
+    """None where we speak plain HTTP, or when asked to stop before it was there."""
+    if settings.tls is None:
+        return None
+    folder = settings.tls
+
+    async def read() -> ServerCertificate:
+        return ServerCertificate(folder, SystemClock())
+
+    return await _patiently("the certificate", requests, read)
 
 
 async def _patiently(what: str, requests: StopRequests, attempt: Callable[[], Awaitable[T]]) -> T | None:
@@ -175,6 +194,7 @@ def _installation(settings: ClusterSettings) -> Installation:
         service_account=workers.service_account,
         environment=_log_environment(settings.logs),
         aws_secret=settings.logs.credentials if settings.logs else "",
+        authority=workers.authority,
     )
 
 

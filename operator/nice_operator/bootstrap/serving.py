@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,13 +15,15 @@ SHUTDOWN_SECONDS = 2.0
 
 
 @asynccontextmanager
-async def serving(app: web.Application, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
-    """Serve until the context ends; connections then have two seconds to end."""
+async def serving(
+    app: web.Application, listeners: Sequence[socket.socket], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
+    """Serve until the context ends; connections then have two seconds to end. ``tls``: HTTPS alone."""
     runner = HttpRunner(app, handle_signals=False, **RUNNER_OPTIONS, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         for listener in listeners:
-            await web.SockSite(runner, listener).start()
+            await web.SockSite(runner, listener, ssl_context=tls).start()
         yield
     finally:
         await runner.cleanup()

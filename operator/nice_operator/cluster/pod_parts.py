@@ -34,6 +34,10 @@ AWS_FILES = {"credentials": "AWS_SHARED_CREDENTIALS_FILE", "config": "AWS_CONFIG
 PROBE_WITHIN = 5
 """Seconds. On a node whose cores are all taken it takes more than Kubernetes' one second to begin a process
 in a container, and a worker that is well would count as unready."""
+CA_VOLUME = "nice-ca"
+CA_FOLDER = "/etc/nice/ca"
+CA_FILE = "ca.crt"
+
 READY_FILE = "/tmp/ready"  # noqa: S108 - a volume of the supervisor's alone
 PULSE_FILE = "/tmp/pulse"  # noqa: S108 - the same
 ASK_FOR_PULSE = f"test ! -e {PULSE_FILE} && {{ touch {PULSE_FILE} || true; }}"
@@ -77,6 +81,20 @@ def give_credentials(container: Json) -> None:
         {"name": variable, "value": f"{AWS_FOLDER}/{file}"} for file, variable in AWS_FILES.items()
     ]
     container["volumeMounts"].append({"name": AWS_VOLUME, "mountPath": AWS_FOLDER, "readOnly": True})
+
+
+def authority_volume(kind: str, name: str) -> Json:
+    """What the operator's certificate is believed by: ``ca.crt`` and nothing else of a Secret, which may hold
+    a key beside it. Not optional: the pod waits for it, and its Events say so."""
+    items = {"name": name, "items": [{"key": CA_FILE, "path": CA_FILE}]}
+    source = {"configMap" if kind == "configmap" else kind: items}
+    return {"name": CA_VOLUME, "projected": {"defaultMode": 0o444, "sources": [source]}}
+
+
+def give_authority(container: Json) -> None:
+    """To the supervisor, which alone speaks to the operator."""
+    container["env"].append({"name": "NICE_CA_FILE", "value": f"{CA_FOLDER}/{CA_FILE}"})
+    container["volumeMounts"].append({"name": CA_VOLUME, "mountPath": CA_FOLDER, "readOnly": True})
 
 
 def secured(container: Mapping[str, Any]) -> Json:

@@ -13,7 +13,9 @@ from typing import Any
 
 from nice_operator.cluster.pod_parts import (
     Json,
+    authority_volume,
     credentials_volume,
+    give_authority,
     give_credentials,
     own_volumes,
     runner,
@@ -42,7 +44,8 @@ class Installation:
     ``operator_url`` is where workers connect (ws:// or wss://). ``image`` is that of the supervisor, and of
     the runner where a template names none. ``environment`` are entries of a container's ``env`` for the
     supervisor (log settings); ``aws_secret`` is a Secret with keys for AWS, for the supervisor alone ("" for
-    none); ``service_account`` is for pools in ``namespace`` that name none.
+    none); ``service_account`` is for pools in ``namespace`` that name none. ``authority``: kind (secret or
+    configmap) and name of the object of the pool's namespace whose ``ca.crt`` the operator is believed by.
     """
 
     namespace: str
@@ -53,6 +56,7 @@ class Installation:
     service_account: str = ""
     environment: tuple[Mapping[str, Any], ...] = ()
     aws_secret: str = ""
+    authority: tuple[str, str] | None = None
     resources: Mapping[str, Any] = field(
         default_factory=lambda: {
             "requests": {"cpu": "50m", "memory": "96Mi"},
@@ -154,13 +158,16 @@ def _containers(pool: Pool, installation: Installation, spec: Mapping[str, Any])
     first["resources"] = dict(installation.resources)
     if installation.aws_secret:
         give_credentials(first)
+    if installation.authority:
+        give_authority(first)
     second = runner(pool, ours, spec, installation.image, installation.pull_policy)
     return [first, second, *others]
 
 
 def _own_volumes(installation: Installation) -> list[Json]:
     keys = [credentials_volume(installation.aws_secret)] if installation.aws_secret else []
-    return [*own_volumes(), *keys]
+    authority = [authority_volume(*installation.authority)] if installation.authority else []
+    return [*own_volumes(), *keys, *authority]
 
 
 def _runner_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,8 @@ from nice_operator.ports import Clock, Deployed, PoolCluster, PoolCondition, Poo
 
 KEPT_SECONDS = 2.0
 """So long an answer of the cluster is shown to everybody: however many look, it is asked no more often."""
+PATIENCE = 3.0
+"""Seconds for the cluster's answer: whoever looks wants to see the rest."""
 LOCAL_NAMESPACE = "default"
 """Where the one pool of a server without a cluster is: tasks without a namespace are there, too."""
 
@@ -99,7 +102,7 @@ class PoolOverview:
             return [self._local_one(loads)]
         pools = self._registry.list()
         self._deployed = {name: kept for name, kept in self._deployed.items() if self._registry.get(name)}
-        return [await self._view(pool, loads) for pool in pools]
+        return await asyncio.gather(*(self._view(pool, loads) for pool in pools))
 
     async def get(self, namespace: str, name: str) -> PoolView:
         """One pool. Raises NotFound."""
@@ -136,12 +139,18 @@ class PoolOverview:
             return None
         asked, found = self._deployed.get(pool.full_name, (float("-inf"), None))
         if self._clock.monotonic() - asked > KEPT_SECONDS:
-            try:
-                found = await self.cluster.read(pool)
-            except NiceError as error:
-                found = str(error)
+            found = await self._read(self.cluster, pool)
             self._deployed[pool.full_name] = (self._clock.monotonic(), found)
         return found
+
+    async def _read(self, cluster: PoolCluster, pool: Pool) -> Deployed | str | None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await cluster.read(pool)
+        except NiceError as error:
+            return str(error)
+        except TimeoutError:
+            return f"its Deployment is unknown: Kubernetes' API does not answer within {PATIENCE:g} s"
 
 
 def _waiting(loads: Sequence[QueueLoad]) -> tuple[int, timedelta | None]:

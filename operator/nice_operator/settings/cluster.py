@@ -21,16 +21,21 @@ from nice_operator.settings.words import (
 )
 from nice_operator.web.behind import Behind, read_behind
 
+AUTHORITY_KINDS = ("secret", "configmap")
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What the pods of all pools are made with. ``operator_url`` is where they find us."""
+    """What the pods of all pools are made with. ``operator_url`` is where they find us; ``authority`` is
+    what their supervisors believe our certificate by: kind and name of an object with a ``ca.crt`` in the
+    namespace of each pool (None: the authorities that the image knows)."""
 
     operator_url: str
     image: str
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
     service_account: str = ""
+    authority: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class ClusterSettings:
     (None: there is none) and ``tokens`` are directories with one file per value. ``default_pool`` is a file
     with the pool that the release brings (None: it brings none), from the ConfigMap of that name.
     ``logs`` None: they are kept in the database. ``client_rate``: requests a second
-    of one client (0: any number)."""
+    of one client (0: any number). ``tls``: the directory with our certificate and its key (None: plain
+    HTTP)."""
 
     namespace: str
     pod: str
@@ -61,6 +67,7 @@ class ClusterSettings:
     behind: Behind = field(default_factory=Behind)
     logs: CloudWatchSettings | None = None
     client_rate: float = DEFAULT_RATE
+    tls: Path | None = None
 
 
 def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
@@ -92,6 +99,7 @@ def read_cluster(environment: Mapping[str, str]) -> ClusterSettings:
         ),
         behind=read.behind(),
         logs=read_logs(environment, read.problems),
+        tls=read.path("NICE_TLS_DIR"),
         client_rate=read_rate(read.text("NICE_CLIENT_RATE", str(DEFAULT_RATE)), read.problems),
     )
     if read.problems:
@@ -137,7 +145,15 @@ class _Reader:
             pull_policy=self.text("NICE_WORKER_PULL_POLICY", "IfNotPresent"),
             pull_secrets=self.words("NICE_WORKER_PULL_SECRETS"),
             service_account=self.text("NICE_WORKER_SERVICE_ACCOUNT"),
+            authority=self.authority("NICE_WORKER_CA"),
         )
+
+    def authority(self, name: str) -> tuple[str, str] | None:
+        text = self.text(name)
+        kind, _, object_name = text.partition("/")
+        if text and (kind not in AUTHORITY_KINDS or not object_name):
+            self.problems.append(Problem(name, f"is {text!r}; expected secret/NAME or configmap/NAME"))
+        return (kind, object_name) if text else None
 
     def behind(self) -> Behind:
         return read_behind(

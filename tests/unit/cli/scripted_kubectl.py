@@ -85,6 +85,10 @@ class ScriptedKubectl:
         """Calls that begin so are answered with a document."""
         self._answer(call, json.dumps(document), "", 0)
 
+    def prints(self, call: str, text: str) -> None:
+        """Calls that begin so are answered with a text."""
+        self._answer(call, text, "", 0)
+
     def refuses(self, call: str, words: str) -> None:
         """Calls that begin so fail."""
         self._answer(call, "", words, 1)

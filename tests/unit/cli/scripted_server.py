@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterator
@@ -72,9 +73,16 @@ class Script:
         return planned.popleft() if len(planned) > 1 else planned[0]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A peer that goes, or that does not believe a certificate, is no news."""
+
+
 @contextmanager
-def serve(script: Script) -> Iterator[Script]:
-    """Run the script on a free port."""
+def serve(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Script]:
+    """Run the script on a free port; with ``tls`` as HTTPS."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -102,8 +110,9 @@ def serve(script: Script) -> Iterator[Script]:
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     script.base = f"http://127.0.0.1:{server.server_address[1]}"

@@ -125,6 +125,24 @@ def test_a_supervisor_is_not_given_up_before_its_lease_is_over() -> None:
     assert probe["terminationGracePeriodSeconds"] < 10, "a frozen one drains nothing"
 
 
+@pytest.mark.parametrize(("kind", "source"), [("secret", "secret"), ("configmap", "configMap")])
+def test_the_authority_of_the_operator_is_the_supervisors_and_nothing_beside_it_is_mounted(
+    kind: str, source: str
+) -> None:
+    installation = replace(INSTALLATION, authority=(kind, "nice-tls"))
+    pod = deployment(the_pool("everything"), installation, 1)["spec"]["template"]["spec"]
+
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "nice-ca")
+    only = {"name": "nice-tls", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    assert volume["projected"]["sources"] == [{source: only}]
+    environment = {each["name"]: each.get("value") for each in container("supervisor", pod)["env"]}
+    (mount,) = (m for m in container("supervisor", pod)["volumeMounts"] if m["name"] == "nice-ca")
+    assert environment["NICE_CA_FILE"] == f"{mount['mountPath']}/ca.crt"
+    for each in [*pod["containers"], *pod["initContainers"]]:
+        mounting = "nice-ca" in {mount["name"] for mount in each.get("volumeMounts", ())}
+        assert mounting == (each["name"] == "supervisor")
+
+
 def test_what_the_user_says_of_the_pod_stays() -> None:
     pod = pod_of("everything")
 

@@ -47,6 +47,17 @@ def test_lists_are_given_with_commas() -> None:
     assert settings.behind.hosts == {"nice.example.com"}
 
 
+def test_the_authority_of_our_certificate_has_a_kind_and_a_name() -> None:
+    settings = cluster(NICE_TLS_DIR="/etc/nice/tls", NICE_WORKER_CA="configmap/nice-ca")
+
+    assert (settings.tls, settings.workers.authority) == (Path("/etc/nice/tls"), ("configmap", "nice-ca"))
+    assert (cluster().tls, cluster().workers.authority) == (None, None)
+    for wrong in ("nice-ca", "pod/x", "secret/"):
+        with pytest.raises(InvalidInput) as refused:
+            cluster(NICE_WORKER_CA=wrong)
+        assert "expected secret/NAME or configmap/NAME" in str(refused.value.problems)
+
+
 def test_everything_that_is_missing_is_told_at_once() -> None:
     with pytest.raises(InvalidInput) as refusal:
         read_settings(["cluster"], {})
