@@ -11,7 +11,7 @@ import pytest
 from nice_operator.domain.run import RunState
 from tests.support.release import python_task, until
 from tests.support.stage import losses
-from tests.support.stage.stage import SCRATCH, Stage
+from tests.support.stage.stage import Stage
 from tests.support.stage.trial import trial
 from tests.support.stage.workers import busy_worker, replaced, restarted
 
@@ -19,14 +19,6 @@ pytestmark = pytest.mark.timeout(900)
 
 EAT = "def run(_):\n    eaten = [bytearray(10_000_000) for _ in range(200)]\n    return len(eaten)\n"
 """Twice the limit of the runner's container."""
-FILL = f"""
-import time
-
-def run(_):
-    with open("{SCRATCH}/much", "wb") as file:
-        file.write(bytes(50_000_000))
-    time.sleep(280)
-"""
 
 
 def test_a_worker_whose_pod_is_deleted_ends_what_it_has_in_hand(stage: Stage) -> None:
@@ -83,21 +75,6 @@ def test_a_run_that_eats_the_containers_memory_is_told_and_the_others_go_on(stag
     else:
         assert state == RunState.LOST
         assert "OOMKilled" in message
-
-
-def test_the_runs_of_a_pod_that_its_node_evicts_are_told_as_lost_and_run_again(stage: Stage) -> None:
-    """For what one run wrote: more than a volume may hold. Its node leaves it no time to drain."""
-    with trial(stage, "worker evicted") as current:
-        ask_for(stage, python_task("fill", FILL, onLost="Fail", timeoutAfter="5 minutes"))
-        state, message, worker = until(lambda: end_of(stage, "fill"), "it is told as lost", 300)
-        stage.kubectl("delete", "pod", worker, "-n", stage.namespace, "--ignore-not-found", seconds=120)
-        stage.healthy(300)
-        stage.goes_on()
-
-    current.say(f"it ended {state}: {message}")
-    assert state == RunState.LOST
-    assert "Evicted" in message
-    assert len(losses.told(current, worker)) >= 1
 
 
 def ask_for(stage: Stage, task: dict[str, Any]) -> None:
