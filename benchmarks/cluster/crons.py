@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,8 @@ JOBS = 4
 """At the same minute: as many as the default pool's worker has slots."""
 MINUTES = 5
 IDLE_SECONDS = 60.0
-SETTLE_SECONDS = 10.0
-"""What is left to do after a last line: results, statuses, pods that go."""
+SETTLE_SECONDS = 20.0
+"""From the last planned moment until all is done: results, statuses, pods that go."""
 PROGRAM = "import time; print(time.time_ns() // 1000)"
 LABEL = "nice-bench=cron"
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
@@ -33,39 +33,41 @@ def measure(stage: Stage) -> list[Figure]:
     before = Cost.now(stage.places)
     time.sleep(IDLE_SECONDS)
     idle = Cost.now(stage.places).rate_since(before)
-    ours, our_cost = _measured(stage, idle, _tasks)
+    tasks = [python_task(name, FIRST_LINE, schedule="* * * * *") for name in NAMES]
+    our_cost = _cost(stage, idle, tasks)
+    ours = _delays_of_tasks(stage)
     say(f"cron: {len(ours)} runs of NiceTasks")
-    theirs, their_cost = _measured(stage, idle, _cron_jobs)
+    their_cost = _cost(stage, idle, [_cron_job(name) for name in NAMES])
+    theirs = _delays_of_cron_jobs(stage)
     say(f"cron: {len(theirs)} pods of CronJobs")
     return [*_figures("NiceTask", ours, our_cost), *_figures("CronJob", theirs, their_cost)]
 
 
-def _measured(stage: Stage, idle: float, work: Callable[[Stage], Delays]) -> tuple[Delays, float]:
-    """Its delays, and the processor time of the whole cluster for each of its runs."""
+def _cost(stage: Stage, idle: float, objects: Sequence[dict[str, Any]]) -> float:
+    """Seconds of the whole cluster for each run. Nothing is asked meanwhile: that would cost more."""
     before = Cost.now(stage.places)
-    delays = work(stage)
-    time.sleep(SETTLE_SECONDS)
+    stage.apply(*objects)
+    last = (time.time() // 60 + MINUTES) * 60
+    time.sleep(last + SETTLE_SECONDS - time.time())
     after = Cost.now(stage.places)
-    return delays, (after.since(before) - idle * (after.at - before.at)) / len(delays)
+    return (after.since(before) - idle * (after.at - before.at)) / (JOBS * MINUTES)
 
 
-def _tasks(stage: Stage) -> Delays:
+def _delays_of_tasks(stage: Stage) -> Delays:
     """Milliseconds from the planned moment to the first line of each run."""
-    stage.apply(*(python_task(name, FIRST_LINE, schedule="* * * * *") for name in NAMES))
 
     def ran() -> list[list[str]] | None:
         found = [row for name in NAMES for row in stage.sql(RAN.format(name))]
         return found if len(found) >= JOBS * MINUTES else None
 
-    found = until(ran, f"{JOBS * MINUTES} runs of NiceTasks", 60 * (MINUTES + 2))
+    found = until(ran, f"{JOBS * MINUTES} runs of NiceTasks", 120)
     stage.kubectl("delete", "nicetask", *NAMES, "-n", NAMESPACE)
     return [(int(line) - int(moment)) / 1000 for line, moment in found]
 
 
-def _cron_jobs(stage: Stage) -> Delays:
+def _delays_of_cron_jobs(stage: Stage) -> Delays:
     """The same for the first line of each pod's log."""
-    stage.apply(*map(_cron_job, NAMES))
-    until(lambda: len(_ended(stage)) >= JOBS * MINUTES or None, "the CronJobs ran", 60 * (MINUTES + 3))
+    until(lambda: len(_ended(stage)) >= JOBS * MINUTES or None, "the CronJobs ran", 180)
     delays = [_delay(stage, job) for job in _ended(stage)]
     stage.kubectl("delete", "cronjob", "-l", LABEL, "-n", NAMESPACE, seconds=120)
     return delays

@@ -87,7 +87,7 @@ class Reconciler:
         if task is None or (task.uid, task.observed_generation) != (seen.shown.uid, seen.shown.generation):
             return
         told = told_before(seen, task)
-        if not told.requested and self._admits(told.namespace, told.queue) is None:
+        if told and not told.requested and self._admits(told.namespace, told.queue) is None:
             self.memory.note(told)
 
     async def run(self) -> None:

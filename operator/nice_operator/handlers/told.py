@@ -66,10 +66,14 @@ class Memory:
         return [told for told in self if told.clashes and told.namespace == namespace]
 
 
-def told_before(seen: Seen, task: KnownTask) -> Told:
-    """What was told of an object that looks as it is in force, read from it without checking it again."""
+def told_before(seen: Seen, task: KnownTask) -> Told | None:
+    """What was told of an object that looks as it is in force, read from it without checking it again; None
+    when that cannot be."""
     shown = seen.shown
-    queue = queue_of_manifest(seen.document["spec"], namespace=shown.namespace, task_name=task.task_name)
+    spec = seen.document["spec"]
+    queue = queue_of_manifest(spec, namespace=shown.namespace, task_name=task.task_name)
+    if queue is None:
+        return None
     return Told(
         shown.namespace, shown.name, shown.uid, shown.generation, seen.requested, task.task_name, queue
     )

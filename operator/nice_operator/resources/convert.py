@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from nice_operator.domain.payload import dump_json
 from nice_operator.domain.pool import DEFAULT_QUEUE
-from nice_operator.domain.run import JsonObject
 from nice_operator.domain.task import (
     EXTERNAL_QUEUE,
     POOL_QUEUE,
@@ -99,10 +98,17 @@ def _concurrency(model: NiceTaskSpec) -> Concurrency:
     return Concurrency(policy, model.max_concurrency or 1)
 
 
-def queue_of_manifest(spec: JsonObject, *, namespace: str, task_name: str) -> str:
-    """Where runs of a spec wait that was found good before: what ``spec_of`` would say of it."""
-    external = spec["run"].get("external") is not None
-    return _queue(namespace, task_name, external=external, pool=spec.get("workerPool"))
+def queue_of_manifest(spec: object, *, namespace: str, task_name: str) -> str | None:
+    """Where runs of a spec wait that was found good before: what ``spec_of`` would say of it. None when it
+    does not look so any more, as after another resource definition pruned it."""
+    match spec:
+        case {"run": {"external": dict()}}:
+            return _queue(namespace, task_name, external=True, pool=None)
+        case {"run": dict(), "workerPool": str(pool)}:
+            return _queue(namespace, task_name, external=False, pool=pool)
+        case {"run": dict()}:
+            return DEFAULT_QUEUE
+    return None
 
 
 def _queue(namespace: str, task_name: str, *, external: bool, pool: str | None) -> str:
