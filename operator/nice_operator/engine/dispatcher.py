@@ -14,6 +14,10 @@ from nice_operator.engine.settings import EngineSettings
 from nice_operator.engine.workers import WorkerHub
 from nice_operator.ports import Claimed, ClaimRequest, HeldRun, Store, Wakeups
 
+SETTLED = 0.02
+"""Seconds without news after which the dispatcher looks at what will come later: neither the start of what it
+has just given out nor the next request shall wait for that."""
+
 MOST_AT_ONCE = 100
 """Runs of one claim. More are claimed by the next one, so that others get their turn in between."""
 
@@ -38,7 +42,7 @@ class Dispatcher:
             while True:
                 more = await self._round()
                 beat()
-                if not more:
+                if not more and not await woken.wait(SETTLED):
                     await woken.wait(await self._pause())
 
     async def _round(self) -> bool:

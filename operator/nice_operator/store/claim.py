@@ -13,6 +13,7 @@ from nice_operator.domain.run import HELD_STATES, Run, RunState
 from nice_operator.domain.task import POOL_QUEUE
 from nice_operator.ports import Claimed, ClaimRequest
 from nice_operator.store.leases import CLAIMED
+from nice_operator.store.many_rows import EachUpdate
 from nice_operator.store.prepared import Prepared, Row
 from nice_operator.store.rows import to_run
 from nice_operator.store.sessions import may_claim
@@ -37,6 +38,14 @@ CLAIMABLE: tuple[Condition, ...] = (
 _IN_POOLS = sa.and_(runs.c.queue >= POOL_QUEUE, runs.c.queue < _AFTER_POOLS)
 _POOL_QUEUES = Prepared(
     sa.select(runs.c.queue).distinct().where(_IN_POOLS, *CLAIMABLE).order_by(runs.c.queue)
+)
+
+_CLAIMED = ("session", "worker", "lease_until", "claimed_at", "reason", "message", "state")
+CLAIM = EachUpdate(
+    [runs.c.id],
+    [runs.c[name] for name in _CLAIMED],
+    RunState.QUEUED,
+    counted=(runs.c.attempt, runs.c.epoch),
 )
 
 
@@ -108,23 +117,16 @@ def next_where(*where: Condition) -> Prepared:
 
 
 def _take(tx: Tx, request: ClaimRequest, rows: Sequence[Row]) -> None:
-    moved = tx.write(
-        sa.update(runs)
-        .where(runs.c.id.in_(sorted(row.id for row in rows)), runs.c.state == RunState.QUEUED)
-        .values(
-            attempt=runs.c.attempt + 1,
-            epoch=runs.c.epoch + 1,
-            session=request.session,
-            worker=request.worker,
-            lease_until=tx.now + CLAIMED,
-            claimed_at=tx.now,
-            reason="",  # why the attempt before ended stays with that attempt
-            message="",
-            state=RunState.CLAIMED,
-        )
-    )
-    if moved != len(rows):
-        raise RuntimeError(f"{len(rows)} locked runs were to be claimed, {moved} were: the lock is not held")
+    common = {
+        "session": request.session,
+        "worker": request.worker,
+        "lease_until": tx.now + CLAIMED,
+        "claimed_at": tx.now,
+        "reason": "",  # why the attempt before ended stays with that attempt
+        "message": "",
+        "state": RunState.CLAIMED,
+    }
+    CLAIM.write(tx, [{"id": row.id, **common} for row in rows])
 
 
 def _with_versions(tx: Tx, versions: Versions, rows: Sequence[Row]) -> list[tuple[Row, Version]]:

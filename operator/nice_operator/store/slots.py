@@ -24,7 +24,7 @@ from nice_operator.store.versions import Versions
 
 Row = sa.Row[Any]
 
-_states = sa.bindparam("states", expanding=True)
+_states: sa.BindParameter[Any] = sa.bindparam("states", expanding=True)
 _ACTIVE = Prepared(
     sa.select(runs.c.id, runs.c.task_id, runs.c.state, runs.c.active_key, runs.c.waiting)
     .where(runs.c.task_id.in_(sa.bindparam("tasks", expanding=True)), runs.c.state.in_(_states))

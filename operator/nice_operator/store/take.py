@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from nice_operator.domain.run import HostFacts, Run, RunState
 from nice_operator.domain.selector import ANY_WORKER
 from nice_operator.ports import MOST_TAKEN, Claimed, ClaimRequest
-from nice_operator.store.claim import CLAIMABLE, next_where
+from nice_operator.store.claim import CLAIM, CLAIMABLE, next_where
 from nice_operator.store.leases import RUNNING
 from nice_operator.store.many_rows import EachUpdate
 from nice_operator.store.prepared import Prepared, Row
@@ -34,13 +34,6 @@ _BUSY = Prepared(
     .where(runs.c.queue.in_(sa.bindparam("queues", expanding=True)), *CLAIMABLE)
 )
 _NEXT = next_where(runs.c.queue == sa.bindparam("queue"))
-_CLAIMED = ("session", "worker", "lease_until", "claimed_at", "reason", "message", "state")
-_CLAIM = EachUpdate(
-    [runs.c.id],
-    [runs.c[name] for name in _CLAIMED],
-    RunState.QUEUED,
-    counted=(runs.c.attempt, runs.c.epoch),
-)
 _STARTED = ("deadline_at", "started_at", "host", "state")
 _START = EachUpdate([runs.c.id, runs.c.epoch], [runs.c[name] for name in _STARTED], RunState.CLAIMED)
 
@@ -117,7 +110,7 @@ def _deal(tx: Tx, queue: str, askers: Sequence[_Asker]) -> Iterator[tuple[Row, C
 def _claim(tx: Tx, taken: Sequence[_Taken]) -> None:
     common = {"lease_until": tx.now + RUNNING, "claimed_at": tx.now, "state": RunState.CLAIMED}
     common |= {"reason": "", "message": ""}
-    _CLAIM.write(
+    CLAIM.write(
         tx,
         [
             {"id": one.row.id, "session": one.request.session, "worker": one.request.worker, **common}
