@@ -67,6 +67,8 @@ def _harm(places: Places, wanted: argparse.Namespace) -> int:
         "revive-node": lambda: harm.revive_node(int(wanted.what)),
         "delay-watches": lambda: harm.delay_watches(float(wanted.what)),
         "end-delay": harm.end_delay,
+        "silence-pods": harm.silence_pods,
+        "end-silence": harm.end_silence,
     }
     verbs[wanted.how]()
     return 0
@@ -74,7 +76,7 @@ def _harm(places: Places, wanted: argparse.Namespace) -> int:
 
 HARMS = (
     "freeze", "thaw", "kill", "start", "restart", "slow", "hurry", "cut", "mend", "kill-node", "revive-node",
-    "delay-watches", "end-delay",
+    "delay-watches", "end-delay", "silence-pods", "end-silence",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.cluster import native, network
+from tests.cluster import native, network, silence
 from tests.cluster.control_plane import API_PORT
 from tests.cluster.machine import Machine
 from tests.cluster.places import PACKAGE, Places
@@ -118,6 +118,23 @@ class Harm:
             control.run("iptables", _DETOUR[0], _DETOUR[1], "-D", *_DETOUR[2:])
         if control.components().get("watch-delay", 0) is None:
             self.kill("watch-delay")
+
+    def silence_pods(self) -> None:
+        """No packet passes between pods and the API server, which goes on for nodes and people."""
+        silence.of_pods(native.control(self.places))
+
+    def silence_pod(self, address: str) -> None:
+        """The same for the pod with this address alone."""
+        silence.of_pods(native.control(self.places), address)
+
+    def silence_connections(self, address: str) -> int:
+        """Those that the pod with this address has to the API server now say nothing more, new ones do; how
+        many they are."""
+        return silence.of_connections(native.control(self.places), address)
+
+    def end_silence(self) -> None:
+        """Undo any of the three."""
+        silence.end(native.control(self.places))
 
     def _machine(self, name: str) -> Machine:
         return Machine(name, self.places.machine(name))
