@@ -12,7 +12,7 @@ SETUP  := $(PYTHON) tools/setup
 CHAOS  := tests/e2e/test_e2e_cloudwatch.py tests/e2e/chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-mysql e2e cluster install cluster-down cluster-torture check format chaos chaos-jobs chaos-cluster bench bench-cluster setup clean
+.PHONY: help run test test-mysql e2e cluster install cluster-down cluster-torture check chart-reference format chaos chaos-jobs chaos-cluster bench bench-cluster setup clean
 
 help: ## this list
 	@echo 'Nice Commander for Kubernetes'
@@ -61,6 +61,10 @@ check: ## style, types, import rules, the lock and the README's commands
 	$(PYTHON) tools/setup lock
 	$(BIN)/python -m pytest -q tests/acceptance/test_readme.py
 
+chart-reference: ## write the chart's table of values and its schema anew, from values.yaml
+	@$(SETUP) dev
+	@$(BIN)/python tools/chart_reference.py
+
 format: ## write the code in the house style
 	@$(SETUP) dev
 	$(BIN)/ruff check --fix .
@@ -82,6 +86,7 @@ bench: ## the figures of the README, on this machine: make bench [ARGS=--only=ap
 
 bench-cluster: ## figures on a cluster made for it, as root: make bench-cluster [ARGS=--only=many]
 	@$(SETUP) test
+	@$(SETUP) cluster
 	@exec $(BIN)/python -m benchmarks.cluster $(ARGS)
 
 setup: ## install what is needed for working on it (the other commands do so by themselves)

@@ -1,7 +1,8 @@
 """Writes what follows from the chart's values.yaml: its README's table, and the schema that refuses typos.
 
 ``# -- text`` above a key describes it. ``# @enum a, b`` names all its values, ``# @type a, b`` its types,
-``# @free`` says that its inside is Kubernetes' own and is not checked here. Run by ``make chart-reference``.
+``# @items object`` what a list holds if not strings, ``# @free`` says that its inside is Kubernetes' own and
+is not checked here. Run by ``make chart-reference``; a test refuses what was forgotten.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import yaml
 CHART = Path(__file__).resolve().parent.parent / "charts" / "nice-commander"
 TYPES = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
 _KEY = re.compile(r"^( *)([A-Za-z][A-Za-z0-9]*):")
-_WORD = re.compile(r"^ *# (--|@enum|@type|@free) ?(.*)$")
+_WORD = re.compile(r"^ *# (--|@enum|@type|@items|@free) ?(.*)$")
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Said:
     text: str = ""
     enum: list[str] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
+    items: str = "string"
     free: bool = False
 
     def add(self, word: str, rest: str) -> None:
@@ -40,6 +42,8 @@ class Said:
                 self.enum = rest.split(", ")
             case "@type":
                 self.types = rest.split(", ")
+            case "@items":
+                self.items = rest
             case _:
                 self.free = True
 
@@ -79,7 +83,8 @@ def _property(value: Any, said: Mapping[tuple[str, ...], Said], at: tuple[str, .
         return _object(value, said, at)
     kind: Any = mine.types or TYPES[type(value)]
     told = {"description": mine.text} if mine.text else {}
-    return {"type": kind, **told, **({"enum": mine.enum} if mine.enum else {})}
+    items = {"items": {"type": mine.items}} if kind == "array" else {}
+    return {"type": kind, **told, **items, **({"enum": mine.enum} if mine.enum else {})}
 
 
 def rows(

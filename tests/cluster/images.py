@@ -54,13 +54,12 @@ MYSQL = Image("mysql", PACKAGE / "servers-mysql")
 DATABASES = ("mariadb", "mysql")
 DATABASE = os.environ.get("NICE_E2E_DATABASE") or DATABASES[0]
 """Which server the releases under test are given as their trial database."""
-if DATABASE not in DATABASES:
-    raise Problem(f"NICE_E2E_DATABASE: expected one of {', '.join(DATABASES)}, found {DATABASE!r}")
 ALL = (*PRODUCT, *SERVERS, *((MYSQL,) if MYSQL.target == DATABASE else ()))
 
 
 def build(images: tuple[Image, ...] = ALL) -> list[Path]:
     """Build what changed, each image as an archive that containerd reads; the base comes first."""
+    _check_database()
     wanted = [
         (image, _place(image.target, digest(image.folder, (_base_key(), _arguments())))) for image in images
     ]
@@ -79,20 +78,19 @@ def build(images: tuple[Image, ...] = ALL) -> list[Path]:
 
 def build_with_docker() -> list[str]:
     """Build the same images with a Docker engine, on the base that the Dockerfile names; their tags."""
+    _check_database()
     base = _default_base()
     arguments = _arguments(base, base)
     for image in ALL:
-        options = [
-            *as_options(arguments),
-            *_contexts(image.target),
-            "--target",
-            image.target,
-            "--tag",
-            image.tag,
-        ]
+        options = [*as_options(arguments), *_contexts(image.target), "--target", image.target]
         _run(["docker", "build", "--quiet", *options, "--tag", image.tag, str(image.folder)])
         say(f"image {image.tag} is built")
     return [image.tag for image in ALL]
+
+
+def _check_database() -> None:
+    if DATABASE not in DATABASES:
+        raise Problem(f"NICE_E2E_DATABASE: expected one of {', '.join(DATABASES)}, found {DATABASE!r}")
 
 
 def _arguments(base: str = BASE, build: str = BUILD) -> dict[str, str]:

@@ -30,4 +30,4 @@ def install(places: Places) -> None:
     folders = [str(Path(binaries.program(name)).parent) for name in ("kubectl", "helm")]
     print(f"export KUBECONFIG={places.kubeconfig} PATH={':'.join(folders)}:$PATH")
     print(f"kubectl apply -n {NAMESPACE} -f crds/examples/")
-    print(f"bin/nicectl run hello -n {NAMESPACE} --follow")
+    print(f"bin/nicectl run hello -n {NAMESPACE} --follow --context nice-cluster-{places.name}")

@@ -40,6 +40,8 @@ class Narrow:
     release: Release
     watched: str
     foreign: str
+    tasks: tuple[str, ...]
+    """Those in ``watched``."""
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +59,9 @@ def narrow(
     with installed(kubectl, shared_namespace, values) as release:
         exercise.request(kubectl, foreign, "ignored")
         kubectl.apply(exercise.task(watched, "common"))
+        own = exercise.everything(kubectl, watched)
         exercise.request(kubectl, watched, "common")
-        exercise.everything(kubectl, watched)
-        yield Narrow(release, watched, foreign)
+        yield Narrow(release, watched, foreign, ("common", own))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_a_watched_task_runs_in_the_pool_of_the_release_and_in_one_of_its_own(na
     kubectl, watched = narrow.release.kubectl, narrow.watched
 
     def succeeded() -> bool | None:
-        tasks = [kubectl.get("nicetask", name, "-n", watched) for name in ("common", "waits")]
+        tasks = [kubectl.get("nicetask", name, "-n", watched) for name in narrow.tasks]
         return {condition(task, "LastRunSucceeded") for task in tasks} == {"True"} or None
 
     until(succeeded, "both have run")
@@ -118,7 +120,7 @@ def test_the_account_of_workers_may_do_what_an_account_without_any_right_may(nar
 
 def test_what_a_workers_pod_holds_opens_nothing_at_the_api_server(narrow: Narrow) -> None:
     kubectl, namespace = narrow.release.kubectl, narrow.release.namespace
-    (pod,) = kubectl.get("pods", "-n", namespace, "-l", WORKER)["items"]
+    (pod, *_) = kubectl.get("pods", "-n", namespace, "-l", WORKER)["items"]
     name = pod["metadata"]["name"]
     python = ("-n", namespace, "--", "python3", "-c")
 

@@ -153,8 +153,7 @@ async def test_one_pool_is_found_by_its_name_with_its_workers(api: ApiServer, cl
 
 
 async def test_however_many_look_the_cluster_is_asked_once(api: ApiServer, cluster: Deployments) -> None:
-    for _ in range(5):
-        await pools(api)
+    await asyncio.gather(*(pools(api) for _ in range(5)))
 
     assert cluster.reads == 3, "one question for each pool"
 

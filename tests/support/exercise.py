@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.cluster.kubectl import Kubectl
@@ -30,27 +31,27 @@ def task(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
 
 def request(kubectl: Kubectl, namespace: str, name: str) -> None:
     """A run of it, by its annotation."""
-    moment = f"{time.time():.6f}"
+    moment = datetime.now(UTC).isoformat()
     kubectl("annotate", "nicetask", name, "-n", namespace, f"{REQUESTED}={moment}", "--overwrite")
 
 
-def everything(kubectl: Kubectl, namespace: str) -> None:
-    """A task that waits for its pool, a pool with a pod of its own, runs in it, and Events that repeat."""
+def everything(kubectl: Kubectl, namespace: str) -> str:
+    """A task that waits for its pool, a pool with a pod of its own, runs in it, and Events that repeat. The
+    name of both, a new one each time."""
+    name = f"own-{secrets.token_hex(3)}"
 
-    def shown(name: str) -> dict[str, Any]:
-        return kubectl.get("nicetask", name, "-n", namespace)
+    def is_true(kind: str) -> bool | None:
+        return condition(kubectl.get("nicetask", name, "-n", namespace), kind) == "True" or None
 
-    def is_(name: str, kind: str, status: str) -> bool | None:
-        return condition(shown(name), kind) == status or None
-
-    kubectl.apply(task(namespace, "waits", workerPool="own"))
-    until(lambda: is_("waits", "Stalled", "True"), "the task waits for its pool")
-    kubectl.apply(pool(namespace, "own"))
-    until(lambda: is_("waits", "Ready", "True"), "the pool is found")
-    request(kubectl, namespace, "waits")
-    until(lambda: is_("waits", "LastRunSucceeded", "True"), "a pod of the pool has run it", 120)
-    request(kubectl, namespace, "waits")
+    kubectl.apply(task(namespace, name, workerPool=name))
+    until(lambda: is_true("Stalled"), "the task waits for its pool")
+    kubectl.apply(pool(namespace, name))
+    until(lambda: is_true("Ready"), "the pool is found")
+    request(kubectl, namespace, name)
+    until(lambda: is_true("LastRunSucceeded"), "a pod of the pool has run it", 120)
+    request(kubectl, namespace, name)
     until(lambda: _told_twice(kubectl, namespace), "the second success is told by the first one's Event", 60)
+    return name
 
 
 def _told_twice(kubectl: Kubectl, namespace: str) -> bool | None:

@@ -175,10 +175,12 @@ class Release:
 def installed(kubectl: Kubectl, namespace: str, values: Values) -> Iterator[Release]:
     """A release that is ready, and taken away at the end."""
     release = Release(kubectl, namespace)
-    release.helm("install", NAME, str(CHART), values=values)
-    release.ready()
-    yield release
-    release.helm("uninstall", NAME)
+    try:
+        release.helm("install", NAME, str(CHART), values=values)
+        release.ready()
+        yield release
+    finally:
+        release.helm("uninstall", NAME, "--ignore-not-found")
 
 
 def condition(thing: Mapping[str, Any], kind: str) -> str | None:

@@ -150,13 +150,14 @@ def supervisor(pool: Pool, image: str, pull_policy: str, operator_url: str, grac
 
 
 def _liveness() -> Json:
-    """Three unanswered questions: no sooner than the lease (30 s) gave its runs to others anyway."""
+    """Six unanswered questions, as for the operator: a minute, in which the lease (30 s) gave its runs to
+    others anyway, and which a node whose cores are all taken does not reach."""
     return {
         "exec": {"command": ["sh", "-c", ASK_FOR_PULSE]},
         "initialDelaySeconds": 10,
         "periodSeconds": 10,
-        "timeoutSeconds": 5,
-        "failureThreshold": 3,
+        "timeoutSeconds": PROBE_WITHIN,
+        "failureThreshold": 6,
         "terminationGracePeriodSeconds": FROZEN_GRACE,
     }
 
