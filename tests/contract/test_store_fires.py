@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -168,6 +169,19 @@ async def test_many_fires_of_every_kind_are_recorded_together(harness: StoreHarn
         (RunState.MISSED, False, False): 60,
         (RunState.MISSED, False, True): 20,
     }
+
+
+async def test_fires_are_recorded_together_however_much_that_is(harness: StoreHarness) -> None:
+    """As one statement these were 20 MB, more than a server takes."""
+    large = json.dumps("x" * (LARGE - 10))
+    tasks = [await harness.put(f"late-{number}", due_in=0, payload=large) for number in range(26)]
+    plans = [await harness.plan(task, *(f"c:{number}" for number in range(100))) for task in tasks]
+
+    assert await harness.store.fire(plans) == 26
+
+    for task in tasks:
+        found = await harness.store.list_runs(RunFilter(task_id=task.id, limit=101))
+        assert [run.payload for run in found.runs] == [large] * 100
 
 
 async def test_what_will_be_due_is_read_before_it_is(harness: StoreHarness) -> None:

@@ -3,7 +3,7 @@
 The statements are text that is made once, and values go to the driver as they are kept: to compile and to
 bind them for each row costs more than the database does. SQLite gets the rows as VALUES, in portions of a few
 sizes, whose statements it keeps prepared; each portion is one step, because between two steps the interpreter
-may go to another thread for milliseconds. A server is sent a JSON table; bytes travel as hex, so that they
+may go to another thread for milliseconds. A server is sent JSON tables; bytes travel as hex, so that they
 arrive as they were.
 """
 
@@ -24,6 +24,10 @@ Column = sa.Column[Any]
 
 PORTIONS = (128, 64, 32, 16, 8, 4, 2, 1)
 """Rows of one statement on SQLite: few sizes, so that few statements are kept, and few steps in all."""
+
+JSON_AT_ONCE = 1 << 20
+"""Bytes of a JSON table, about: a statement must stay far below what a server takes (max_allowed_packet, 16 MiB
+by default on MariaDB)."""
 
 _QUOTE = '"'  # around names, one of which is a word of SQL; a server's is another
 
@@ -66,7 +70,7 @@ class EachUpdate:
         """Change exactly those rows, which the caller has locked. Raises RuntimeError when one is missing:
         the transaction must not be committed then."""
         if tx.mysql:
-            moved = tx.driver(self._all, (self._rows.as_json(rows),))
+            moved = sum(tx.driver(self._all, (text,)) for text in self._rows.json_texts(rows))
         else:
             moved = sum(tx.driver(self._portions[size], flat) for size, flat in self._rows.portions(rows))
         if moved != len(rows):
@@ -107,7 +111,8 @@ class EachInsert:
     def write(self, tx: Tx, rows: Sequence[Values]) -> None:
         """Add them all."""
         if tx.mysql:
-            tx.driver(self._all, (self._rows.as_json(rows),))
+            for text in self._rows.json_texts(rows):
+                tx.driver(self._all, (text,))
             return
         for size, flat in self._rows.portions(rows):
             tx.driver(self._portions[size], flat)
@@ -136,9 +141,19 @@ class _Rows:
         cells = ", ".join(f"{c.name}_ {_cell(c)} PATH '$[{place}]'" for place, c in enumerate(self._columns))
         return f"JSON_TABLE(%s, '$[*]' COLUMNS ({cells})) AS told"
 
-    def as_json(self, rows: Sequence[Values]) -> str:
-        """The text for ``json_table``."""
-        return orjson.dumps([[plain(row[name]) for name, plain in self._plain] for row in rows]).decode()
+    def json_texts(self, rows: Sequence[Values]) -> Iterator[str]:
+        """The texts for ``json_table``, one statement each."""
+        told: list[bytes] = []
+        size = 0
+        for row in rows:
+            one = orjson.dumps([plain(row[name]) for name, plain in self._plain])
+            if told and size + len(one) > JSON_AT_ONCE:
+                yield _list_of(told)
+                told, size = [], 0
+            told.append(one)
+            size += len(one)
+        if told:
+            yield _list_of(told)
 
     def portions(self, rows: Sequence[Values]) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """The rows in portions: their number, and their values one after the other."""
@@ -148,6 +163,10 @@ class _Rows:
                 portion = rows[at : at + size]
                 yield size, tuple([keep(row[name]) for row in portion for name, keep in self._kept])
                 at += size
+
+
+def _list_of(told: Sequence[bytes]) -> str:
+    return f"[{b','.join(told).decode()}]"
 
 
 def _called(word: str, column: Column) -> Column:

@@ -14,8 +14,8 @@ from nice_operator.store.tables import runs
 from nice_operator.store.tx import Tx
 
 LARGE = 4 * 1024
-"""Characters of a payload beyond which its row is written by itself: a statement for many must stay far below
-what a server takes (max_allowed_packet)."""
+"""Characters of a payload beyond which its row is written as the driver writes it: as hex in a JSON table it
+would be twice as long."""
 
 _GIVEN = (
     "id", "task_id", "generation", "fire_key", "scheduled_for", "trigger", "requester_name",
