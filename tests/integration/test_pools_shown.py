@@ -34,6 +34,7 @@ class Deployments:
         self.reads += 1
         if self.hangs:
             await self._hang()
+        await asyncio.sleep(0)
         found = self.found.get(pool.name)
         if isinstance(found, Exception):
             raise found

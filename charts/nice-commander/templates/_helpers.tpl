@@ -80,12 +80,16 @@ yes
 
 {{- /* "secret/NAME" or "configmap/NAME": where the authority of our certificate is; empty without TLS. */ -}}
 {{- define "nice.authority" -}}
-{{- if and .Values.tls.caConfigMap (not .Values.tls.existingSecret) }}{{ fail "tls.caConfigMap is set and tls.existingSecret is not: name the Secret with the certificate, or take it away" }}{{ end -}}
-{{- if .Values.tls.existingSecret -}}
-{{- ternary (printf "configmap/%s" .Values.tls.caConfigMap) (printf "secret/%s" .Values.tls.existingSecret) (ne .Values.tls.caConfigMap "") -}}
+{{- if and (include "nice.tlsConfigMap" .) (not (include "nice.tlsSecret" .)) }}{{ fail "tls.caConfigMap is set and tls.existingSecret is not: name the Secret with the certificate, or take it away" }}{{ end -}}
+{{- if include "nice.tlsConfigMap" . -}}configmap/{{ include "nice.tlsConfigMap" . }}
+{{- else if include "nice.tlsSecret" . -}}secret/{{ include "nice.tlsSecret" . }}
 {{- end -}}
 {{- end }}
-{{- define "nice.scheme" -}}{{ ternary "HTTPS" "HTTP" (ne .Values.tls.existingSecret "") }}{{- end }}
+{{- define "nice.scheme" -}}{{ if include "nice.tlsSecret" . }}HTTPS{{ else }}HTTP{{ end }}{{- end }}
+
+{{- /* Values of an earlier chart (helm upgrade --reuse-values) know no tls. */ -}}
+{{- define "nice.tlsSecret" -}}{{ (.Values.tls | default dict).existingSecret | default "" }}{{- end }}
+{{- define "nice.tlsConfigMap" -}}{{ (.Values.tls | default dict).caConfigMap | default "" }}{{- end }}
 
 {{- /* The namespaces with pools: the release's own, and those of the values. */ -}}
 {{- define "nice.poolNamespaces" -}}

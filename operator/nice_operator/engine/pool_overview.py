@@ -21,12 +21,16 @@ from nice_operator.ports import Clock, Deployed, PoolCluster, PoolCondition, Poo
 
 KEPT_SECONDS = 2.0
 """So long an answer of the cluster is shown to everybody: however many look, it is asked no more often."""
+AT_ONCE = 8
+"""Questions under way: their connections are those of everything else that asks the cluster."""
 PATIENCE = 3.0
 """Seconds for the cluster's answer: whoever looks wants to see the rest."""
 LOCAL_NAMESPACE = "default"
 """Where the one pool of a server without a cluster is: tasks without a namespace are there, too."""
 
 Conditions = Mapping[str, Sequence[PoolCondition]]
+Answer = Deployed | str | None
+"""What the cluster has, or why that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ class PoolOverview:
         self._clock = clock
         self._local = settings.every_pool
         self._conditions: Conditions = {}
-        self._deployed: dict[str, tuple[float, Deployed | str | None]] = {}
+        self._asked: dict[str, tuple[float, asyncio.Task[Answer]]] = {}
+        self._few = asyncio.Semaphore(AT_ONCE)
 
     def said(self, conditions: Conditions) -> None:
         """What the leader wrote into the pools' status, by full name (``ports.PoolNews``)."""
@@ -101,7 +106,7 @@ class PoolOverview:
         if self._local:
             return [self._local_one(loads)]
         pools = self._registry.list()
-        self._deployed = {name: kept for name, kept in self._deployed.items() if self._registry.get(name)}
+        self._asked = {name: asked for name, asked in self._asked.items() if self._registry.get(name)}
         return await asyncio.gather(*(self._view(pool, loads) for pool in pools))
 
     async def get(self, namespace: str, name: str) -> PoolView:
@@ -133,19 +138,20 @@ class PoolOverview:
             pool.namespace, pool.name, pool, workers, *_waiting(mine), deployed, conditions, trouble
         )
 
-    async def _deployment(self, pool: Pool) -> Deployed | str | None:
-        """What the cluster has, or why that cannot be told."""
+    async def _deployment(self, pool: Pool) -> Answer:
+        """Whoever looks while the cluster is asked waits for the same answer; who leaves takes it from nobody."""
         if self.cluster is None:
             return None
-        asked, found = self._deployed.get(pool.full_name, (float("-inf"), None))
-        if self._clock.monotonic() - asked > KEPT_SECONDS:
-            found = await self._read(self.cluster, pool)
-            self._deployed[pool.full_name] = (self._clock.monotonic(), found)
-        return found
+        now = self._clock.monotonic()
+        at, answer = self._asked.get(pool.full_name, (now, None))
+        if answer is None or (answer.done() and now - at > KEPT_SECONDS):
+            answer = asyncio.create_task(self._read(self.cluster, pool))
+            self._asked[pool.full_name] = (now, answer)
+        return await asyncio.shield(answer)
 
-    async def _read(self, cluster: PoolCluster, pool: Pool) -> Deployed | str | None:
+    async def _read(self, cluster: PoolCluster, pool: Pool) -> Answer:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE), self._few:
                 return await cluster.read(pool)
         except NiceError as error:
             return str(error)

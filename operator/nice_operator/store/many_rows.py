@@ -26,8 +26,8 @@ PORTIONS = (128, 64, 32, 16, 8, 4, 2, 1)
 """Rows of one statement on SQLite: few sizes, so that few statements are kept, and few steps in all."""
 
 JSON_AT_ONCE = 1 << 20
-"""Bytes of a JSON table, about: a statement must stay far below what a server takes (max_allowed_packet, 16 MiB
-by default on MariaDB)."""
+"""Bytes of a JSON table, about: a statement must stay far below what a server takes (max_allowed_packet,
+16 MiB by default on MariaDB)."""
 
 _QUOTE = '"'  # around names, one of which is a word of SQL; a server's is another
 
