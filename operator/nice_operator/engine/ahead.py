@@ -10,8 +10,8 @@ from nice_operator.ports import Clock, Store
 
 AHEAD = timedelta(seconds=15)
 EVERY = 5.0
-"""Seconds between looks; each takes up where the last one ended. What is beyond the 10,000 of one look is read
-when it is due."""
+"""Seconds between looks; each takes up where the last one ended. What is beyond the 10,000 of one look is
+read when it is due."""
 
 
 class LookAhead:

@@ -139,7 +139,7 @@ class PoolOverview:
         )
 
     async def _deployment(self, pool: Pool) -> Answer:
-        """Whoever looks while the cluster is asked waits for the same answer; who leaves takes it from nobody."""
+        """Whoever looks while the cluster is asked gets the same answer; who leaves takes it from nobody."""
         if self.cluster is None:
             return None
         now = self._clock.monotonic()

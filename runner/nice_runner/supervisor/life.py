@@ -95,8 +95,8 @@ async def live(
 
 
 async def _converse(link: Link, worker: Worker) -> None:
-    """In dev mode the operator gives the runs of our former life to others as soon as it hears of this one. So
-    it hears when there is a zygote for us, which is when the last of them is gone."""
+    """In dev mode the operator gives the runs of our former life to others as soon as it hears of this one.
+    So it hears when there is a zygote for us, which is when the last of them is gone."""
     await worker.zygote_came.wait()
     await link.run(worker)
 
