@@ -72,9 +72,9 @@ async def two_without(
     async with replica(url, "a") as a, replica(url, "b") as b:
         for guard in taken:
             guard.take_from_schema(server, DATABASE)
-        for each in (a, b):
-            unguarded(each.store, taken, meeting)
+        unsaid = [unguarded(each.store, taken, meeting) for each in (a, b)]
         yield Two(a, b, meeting)
+    assert not set.intersection(*unsaid), f"these guards are written otherwise now: {unsaid}"
 
 
 def books(server: MariaDb) -> Books:

@@ -33,15 +33,18 @@ class Guard:
         if self.constraint:
             server.execute(f"ALTER TABLE `{database}`.runs DROP INDEX {self.constraint}")
 
+    def words_in(self, statement: str) -> Sequence[str]:
+        """Those that it says."""
+        return [words for words in self.words if "tasks" in statement and words in statement]
+
     def without(self, statement: str) -> str:
         """The statement as it would be without this guard."""
-        if "tasks" in statement:
-            for words in self.words:
-                statement = statement.replace(words, " ")
+        for words in self.words_in(statement):
+            statement = statement.replace(words, " ")
         return statement
 
 
-CURSOR = Guard("the cursor", words=(" FOR UPDATE", " tasks.next_fire_at = plan.due AND "))
+CURSOR = Guard("the cursor", words=(" FOR UPDATE", " changed.next_fire_at = told.was_next_fire_at_ AND "))
 """The lock on a task that fires, and the comparison with the moment that was planned."""
 KEY = Guard("the unique key", constraint="uq_runs_task_id_fire_key")
 LOCK = Guard("the lock on the task", words=(" FOR UPDATE",))
@@ -74,15 +77,18 @@ class Meeting:
         self.met += 1
 
 
-def unguarded(store: SqlStore, guards: Sequence[Guard], meeting: Meeting) -> None:
-    """From now on what the store writes lacks the guards' words, and it stands still after each look."""
+def unguarded(store: SqlStore, guards: Sequence[Guard], meeting: Meeting) -> set[str]:
+    """From now on what the store writes lacks the guards' words, and it stands still after each look. Returns
+    the words that no statement has said yet: a guard that is written otherwise now was not taken away."""
     writer = store.database.writer
+    unsaid = {words for guard in guards for words in guard.words}
 
     @event.listens_for(writer, "before_cursor_execute", retval=True)
     def shorten(
         connection: object, cursor: object, statement: str, parameters: Any, context: object, many: bool
     ) -> tuple[str, Any]:
         for guard in guards:
+            unsaid.difference_update(guard.words_in(statement))
             statement = guard.without(statement)
         return statement, parameters
 
@@ -90,3 +96,5 @@ def unguarded(store: SqlStore, guards: Sequence[Guard], meeting: Meeting) -> Non
     def stand(connection: object, cursor: object, statement: str, *rest: object) -> None:
         if meeting.look in statement:
             meeting.wait()
+
+    return unsaid
