@@ -24,7 +24,7 @@ from nice_operator.store.sql_store import SqlStore
 from nice_protocol.messages import Assign
 from tests.accounts.books import Books, read
 from tests.fakes.worker import FakeWorker
-from tests.support.engine import QUICK, Harness, Known, MovableClock
+from tests.support.engine import QUICK, Harness, Known, MovableClock, at_work
 from tests.support.mariadb import MariaDb
 from tests.support.replicas import empty_database
 from tests.support.servers import private_server
@@ -63,14 +63,10 @@ async def engine_on(
     store = await kind.open(url, read_spec=spec_from_manifest)
     liveness = Known()
     engine = Engine(store, store.logs, LocalWakeups(), liveness, SystemClock(), settings)
-    harness = Harness(engine, store, MovableClock(), liveness)
-    await engine.start()
     try:
-        yield harness
+        async with at_work(Harness(engine, store, MovableClock(), liveness)) as harness:
+            yield harness
     finally:
-        for worker in harness.workers:
-            await worker.close()
-        await engine.stop()
         await store.close()
 
 

@@ -121,6 +121,18 @@ class Harness:
 
 
 @asynccontextmanager
+async def at_work(harness: Harness) -> AsyncIterator[Harness]:
+    """Its engine runs meanwhile; at the end its workers leave first."""
+    await harness.engine.start()
+    try:
+        yield harness
+    finally:
+        for worker in harness.workers:
+            await worker.close()
+        await harness.engine.stop()
+
+
+@asynccontextmanager
 async def running_engine(
     path: Path, settings: EngineSettings = QUICK, clock: MovableClock | None = None
 ) -> AsyncIterator[Harness]:
@@ -129,12 +141,8 @@ async def running_engine(
     store = await SqlStore.open(path, read_spec=spec_from_manifest, clock=clock)
     liveness = Known()
     engine = Engine(store, store.logs, LocalWakeups(), liveness, SystemClock(), settings, jitter=lambda: 0.5)
-    harness = Harness(engine, store, clock, liveness)
-    await engine.start()
     try:
-        yield harness
+        async with at_work(Harness(engine, store, clock, liveness)) as harness:
+            yield harness
     finally:
-        for worker in harness.workers:
-            await worker.close()
-        await engine.stop()
         await store.close()

@@ -19,7 +19,7 @@ from nice_operator.lease.redis_wakeups import RedisWakeups
 from nice_operator.ports import Duty
 from nice_operator.resources import spec_from_manifest
 from nice_operator.store import SqlStore
-from tests.support.engine import Harness, Known, MovableClock
+from tests.support.engine import Harness, Known, MovableClock, at_work
 from tests.support.mariadb import MariaDb
 
 WITHIN = 15.0
@@ -53,14 +53,8 @@ async def replica(
             leadership=found.leadership,
             duties=duties,
         )
-        harness = Harness(engine, store, MovableClock(), liveness)
-        await engine.start()
-        try:
+        async with at_work(Harness(engine, store, MovableClock(), liveness)) as harness:
             yield harness
-        finally:
-            for worker in harness.workers:
-                await worker.close()
-            await engine.stop()
     await store.close()
 
 
