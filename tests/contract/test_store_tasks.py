@@ -179,7 +179,7 @@ async def test_a_version_that_drops_a_moment_which_became_due_since_is_refused(h
 
 
 async def test_a_version_that_tells_of_another_moment_drops_none_untold(harness: StoreHarness) -> None:
-    """An edit may bring a runAt that is late already, which is told, while the old moment is still to come."""
+    """An edit may bring a runAt that is late already, and is told, while the old moment is still to come."""
     task = await harness.put("a", due_in=5)
     late = MissedSpan(harness.now() - timedelta(hours=1), harness.now() - timedelta(hours=1), 1)
     edit = replace(

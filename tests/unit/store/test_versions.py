@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
+from nice_operator.domain.run import JsonObject
 from nice_operator.domain.task import TaskDefinition
 from nice_operator.store.manifests import Written, render, same
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import VersionKey, Versions, version_of
+from nice_operator.web.masking import shown_manifest
 from tests.support.samples import a_spec
 
 TASK = UUID(int=1)
