@@ -36,7 +36,7 @@ class StandingStill:
 
 @dataclass
 class PagedObjects(Objects):
-    """More new objects than may wait; ``told`` of their pages were asked for; ``full`` when enough of them were."""
+    """More new objects than may wait. ``told``: pages asked for; ``full``: that as many were as may wait."""
 
     told: int = 0
     full: asyncio.Event = field(default_factory=asyncio.Event)
