@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -175,6 +176,28 @@ async def test_a_version_that_drops_a_moment_which_became_due_since_is_refused(h
         await harness.store.put_task(suspended)
 
     assert (await harness.store.put_task(kept)).generation == 2
+
+
+async def test_a_version_that_tells_of_another_moment_drops_none_untold(harness: StoreHarness) -> None:
+    """An edit may bring a runAt that is late already, and is told, while the old moment is still to come."""
+    task = await harness.put("a", due_in=5)
+    late = MissedSpan(harness.now() - timedelta(hours=1), harness.now() - timedelta(hours=1), 1)
+    edit = replace(
+        harness.definition("a", priority=1),
+        basis=Basis(task.id, task.generation, task.next_fire_at),
+        missed=late,
+        missed_reason="ScheduleChanged",
+    )
+    harness.advance(6)
+
+    with pytest.raises(TaskChanged):
+        await harness.store.put_task(edit)
+
+    assert task.next_fire_at is not None
+    told = MissedSpan(task.next_fire_at, task.next_fire_at, 1)
+    assert (await harness.store.put_task(replace(edit, missed=told))).generation == 2
+    (run,) = (await harness.store.list_runs(RunFilter(task_id=task.id))).runs
+    assert run.missed == told
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["fired", "due since"])

@@ -23,7 +23,8 @@ WORKERS = 2
 POOLS_SETTLE = 0.5
 """Seconds in which changes of pools are gathered before tasks are looked at again."""
 FIRST_LISTING_WITHIN = 20.0
-"""Seconds after which watch and statuses begin although what was listed is not recorded yet."""
+"""Seconds of a term after which nothing waits for what was listed to be recorded: the rest of the listing is
+read, however much waits then, and watch and statuses begin."""
 TASKS, POOLS = "nicetasks", "niceworkerpools"
 
 
@@ -57,6 +58,7 @@ class KubernetesDuty:
         born: datetime | None = None,
         sweep_every: float = EVERY,
         sweep_settle: float = SETTLE,
+        first_listing_within: float = FIRST_LISTING_WITHIN,
     ) -> None:
         self._watch = watch
         self._tasks = tasks
@@ -67,6 +69,7 @@ class KubernetesDuty:
         self._born = born
         self._sweep_every = sweep_every
         self._sweep_settle = sweep_settle
+        self._first_listing_within = first_listing_within
         self._queue: KeyedQueue[Sight] | None = None
         self._proven = 0.0
 
@@ -108,8 +111,10 @@ class KubernetesDuty:
         self, queue: KeyedQueue[Sight], reconciler: Reconciler, sweep: Sweep, watch: Watch
     ) -> None:
         """All that there is first, then what changes."""
-        await sweep.begin(lambda document: self._hear(reconciler, None, document))
-        await queue.quiet(FIRST_LISTING_WITHIN)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._first_listing_within
+        await sweep.begin(lambda document: self._hear(reconciler, None, document), until=until)
+        await queue.quiet(until - loop.time())
         self._statuses.complete()
         async with asyncio.TaskGroup() as group:
             group.create_task(watch.run())

@@ -60,11 +60,15 @@ class KeyedQueue(Generic[V]):
                     await self._settled.wait()
         return True
 
-    async def room(self, most: int) -> None:
-        """Wait until fewer than ``most`` keys wait for their turn."""
-        while len(self._ready) >= most:
-            self._settled.clear()
-            await self._settled.wait()
+    async def room(self, most: int, until: float | None = None) -> bool:
+        """Wait until fewer than ``most`` keys wait for their turn, or until that moment of the event loop's
+        time (None: however long); whether it is so."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while len(self._ready) >= most:
+                    self._settled.clear()
+                    await self._settled.wait()
+        return len(self._ready) < most
 
     def put(self, key: str, value: V) -> None:
         """Take the newest word about ``key``; it is tried at once, whatever failed before."""

@@ -63,9 +63,10 @@ class Reconciler:
         ours = (task for task in known if task.origin == KUBERNETES and task.in_force)
         self._expected = {key_of(task.namespace, task.name): task for task in ours}
 
-    async def room(self) -> None:
-        """Wait until more can be heard: what waits is whole objects."""
-        await self._queue.room(MOST_WAITING)
+    async def room(self, until: float | None = None) -> None:
+        """Wait until more can be heard, as what waits is whole objects; not after ``until`` (the event loop's
+        time; None: however long)."""
+        await self._queue.room(MOST_WAITING, until)
 
     def hear(self, sight: Seen | Gone) -> None:
         """An object looks like this, or is gone. What says nothing new, as the echo of every status write

@@ -123,20 +123,21 @@ class Sweep:
         self._missing: Mapping[Name, str] = {}
         """What the listing at the beginning did not have."""
 
-    async def begin(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
+    async def begin(self, hear: Callable[[Mapping[str, Any]], None], *, until: float | None = None) -> None:
         """Tell ``hear`` of every object there is, which is faster than the watch's own listing by half: the
-        watch, which is to begin after it, has then little news. Tries until all have answered.
+        watch, which is to begin after it, has then little news. Tries until all have answered. ``until``: the
+        moment of the event loop's time from which it does not wait for what it told to be recorded.
 
         Tasks of namespaces that are not watched any more go, or they would fire for ever, whatever becomes of
         their objects. Their history stays; watched again, they come back as themselves.
         """
-        await self._until_answered(lambda: self._begin(hear))
+        await self._until_answered(lambda: self._begin(hear, until))
 
-    async def _begin(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
+    async def _begin(self, hear: Callable[[Mapping[str, Any]], None], until: float | None) -> None:
         tasks = await self._tasks.known()
         await self._forget_unwatched(tasks)
         self._reconciler.expect(tasks)
-        self._missing = missing(tasks, await self._tell_all(hear), self._namespaces)
+        self._missing = missing(tasks, await self._tell_all(hear, until), self._namespaces)
 
     async def _forget_unwatched(self, tasks: Sequence[KnownTask]) -> None:
         for task in tasks:
@@ -161,7 +162,9 @@ class Sweep:
                 _log.warning("the sweep of NiceTasks is tried again in %.0f s: %s", pause, error)
                 await asyncio.sleep(pause)
 
-    async def _tell_all(self, hear: Callable[[Mapping[str, Any]], None]) -> Mapping[Name, str]:
+    async def _tell_all(
+        self, hear: Callable[[Mapping[str, Any]], None], until: float | None
+    ) -> Mapping[Name, str]:
         """The uids of those that are there, by name."""
         living: dict[Name, str] = {}
         for place in self._places:
@@ -169,7 +172,7 @@ class Sweep:
                 for document in page:
                     hear(document)
                 living |= dict(_identity(each["metadata"]) for each in page if not _going(each["metadata"]))
-                await self._reconciler.room()
+                await self._reconciler.room(until)
         return living
 
     async def _once(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any
 
 from nice_operator.domain.run import JsonObject
@@ -11,7 +11,8 @@ from nice_operator.domain.run import JsonObject
 
 class Written(Mapping[str, Any]):
     """A manifest as its text, which is read when somebody looks: of ten thousand that are kept, few are ever
-    shown, and as objects they are five times as large."""
+    shown, and as objects they are five times as large. Each look reads all of it: who wants more than
+    one member asks for ``items``, as ``dict(written)`` looks once for each."""
 
     __slots__ = ("_text",)
 
@@ -30,6 +31,14 @@ class Written(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.read())
+
+    def items(self) -> ItemsView[str, Any]:
+        """Read once."""
+        return self.read().items()
+
+    def values(self) -> ValuesView[Any]:
+        """Read once."""
+        return self.read().values()
 
 
 def render(manifest: JsonObject) -> str:

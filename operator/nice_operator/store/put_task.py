@@ -71,7 +71,8 @@ def outdated(tx: Tx, put: PutTask, row: Row | None) -> bool:
 
 def _due_since(tx: Tx, put: PutTask, row: Row) -> bool:
     due: int | None = row.next_fire_at
-    kept = maybe_micros(put.next_fire_at) == due or put.missed is not None
+    told = None if put.missed is None else put.missed.first
+    kept = due in (maybe_micros(put.next_fire_at), maybe_micros(told))
     return due is not None and due <= tx.now and not kept
 
 

@@ -34,7 +34,7 @@ def masked_start(text: str) -> str:
 
 def shown_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A task's spec as written, but for secrets in its payload, its variables and its code."""
-    shown = dict(manifest)
+    shown = dict(manifest.items())  # a kept manifest is read at each look, and by items() once
     if "payload" in shown:
         shown["payload"] = parse_json(masked_json(dump_json(shown["payload"])))
     if isinstance(shown.get("env"), list):

@@ -129,6 +129,23 @@ async def test_it_is_quiet_when_only_failures_are_left(queue: KeyedQueue[int]) -
     assert not await queue.quiet(0.01)
 
 
+async def test_there_is_room_as_soon_as_enough_is_taken_and_nobody_waits_for_it_after_the_deadline(
+    queue: KeyedQueue[int],
+) -> None:
+    now = asyncio.get_running_loop().time()
+    for key in "abc":
+        queue.put(key, 1)
+    waiting = asyncio.create_task(queue.room(3, now + 60))
+    async with asyncio.timeout(5):
+        assert not await queue.room(3, now + 0.01)
+        assert not await queue.room(3, now - 1)
+
+        await queue.take(1)
+
+        assert await waiting
+        assert await queue.room(3, now - 1)
+
+
 async def _peek(queue: KeyedQueue[int]) -> None:
     """As soon as it would be given; it is put back as if nobody had taken it."""
     (key, value), *_ = (await queue.take(1)).items()

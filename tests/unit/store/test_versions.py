@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
+from nice_operator.domain.run import JsonObject
 from nice_operator.domain.task import TaskDefinition
 from nice_operator.store.manifests import Written, render, same
 from nice_operator.store.tx import Tx
 from nice_operator.store.versions import VersionKey, Versions, version_of
+from nice_operator.web.masking import shown_manifest
 from tests.support.samples import a_spec
 
 TASK = UUID(int=1)
@@ -63,3 +65,24 @@ def test_a_manifest_that_is_kept_as_its_text_says_what_was_written() -> None:
     assert list(written) == list(manifest)
     assert same(written, manifest)
     assert not same(written, {**manifest, "timeoutAfter": 60_000})
+
+
+def test_a_manifest_that_is_kept_as_its_text_is_read_once_for_all_its_members() -> None:
+    written = CountedReads(render({f"member{number}": number for number in range(12)}))
+
+    pairs, values, shown = list(written.items()), list(written.values()), shown_manifest(written)
+
+    assert (pairs, values) == (list(shown.items()), list(range(12)))
+    assert written.reads == 3
+
+
+class CountedReads(Written):
+    """Says how often its text was read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.reads = 0
+
+    def read(self) -> JsonObject:
+        self.reads += 1
+        return super().read()
