@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from nice_operator.domain.run import RunState
 from tests.support.release import until
-from tests.support.stage import losses
+from tests.support.stage import load, losses
 from tests.support.stage.containers import Pod
 from tests.support.stage.stage import WORKER, Stage
 from tests.support.stage.trial import Trial, trial
@@ -16,6 +17,7 @@ from tests.support.stage.workers import busy_worker
 
 pytestmark = pytest.mark.timeout(1200)
 
+CUT = 90.0
 SHORT_CUT = 12.0
 """Well within a lease of thirty seconds."""
 UNHEARD = "was not heard of for longer than its lease"
@@ -68,3 +70,41 @@ def cut(stage: Stage, number: int, seconds: float, current: Trial) -> None:
     finally:
         stage.harm.mend(number)
     current.say(f"mended after {time.monotonic() - begun:.1f} s")
+
+
+def test_a_worker_behind_a_cut_cable_is_overtaken_and_its_late_results_are_refused(stage: Stage) -> None:
+    """What must never overlap is stopped there before it runs here; the others go on there, come too late,
+    and are saved by the execution that overtook them."""
+    with trial(stage, "cable cut", long=True) as current:
+        number = stage.other_node()
+        until(lambda: has_long_run(stage, number), "its worker has a long run", 180)
+        pod = busy_worker(stage, number)
+        cut(stage, number, CUT, current)
+        stage.healthy(300)
+        stage.goes_on()
+
+    lost = losses.told(current, pod.name)
+    assert any(UNHEARD in one.message for one in lost)
+    assert current.counts["late reports refused"] >= 1
+    assert saved(current) >= 1
+
+
+def has_long_run(stage: Stage, number: int) -> bool | None:
+    names = {pod.name for pod in stage.pods(WORKER) if pod.node == f"node-{number}"}
+    query = (
+        "SELECT r.worker FROM runs r JOIN tasks t ON t.id = r.task_id "
+        f"WHERE r.state = 'running' AND t.living = 1 AND t.name = '{load.SAVED}'"
+    )
+    return bool(names & {bytes(name).decode() for (name,) in stage.rows(query)}) or None
+
+
+def saved(current: Trial) -> int:
+    """Long runs that lost an execution and ended well; every long run must end well."""
+    runs = current.runs_of(load.SAVED)
+    count = 0
+    for run in runs:
+        ends = [f"{each.state} ({each.reason})" for each in current.attempts_of(run)]
+        current.say(f"long run {run.id} is {run.state}: {', '.join(ends)}")
+        count += len(ends) > 1
+    assert {run.state for run in runs} == {RunState.SUCCEEDED}
+    return count
