@@ -110,12 +110,17 @@ class Stage:
 
     def leader(self) -> Pod:
         """The operator that leads, by the word of any."""
+        return self.lead()[1]
 
-        def look() -> Pod | None:
-            name = (self.insist("GET", "/api/v1/health").get("leader") or {}).get("name")
-            return next((pod for pod in self.pods(OPERATOR) if pod.name == name), None)
+    def lead(self, after: int = 0) -> tuple[int, Pod]:
+        """The number of a term later than that one, and who leads it; it may be the same pod again."""
 
-        return until(look, "an operator leads")
+        def look() -> tuple[int, Pod] | None:
+            told = self.insist("GET", "/api/v1/health").get("leader") or {}
+            leads = next((pod for pod in self.pods(OPERATOR) if pod.name == told.get("name")), None)
+            return (told["term"], leads) if leads and told["term"] > after else None
+
+        return until(look, f"an operator leads after term {after}", 120)
 
     def other_node(self) -> int:
         """The number of the node that has no database."""
