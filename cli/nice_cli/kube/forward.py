@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import ssl
 import subprocess
 import threading
 from collections import deque
@@ -110,6 +111,9 @@ class Forward:
         try:
             probe.request("GET", "/healthz")
             probe.getresponse().read()
+        except ssl.SSLCertVerificationError as error:
+            self.close()
+            raise self._unbelieved(error.verify_message) from None
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise self.unreachable(str(error) or type(error).__name__) from None
@@ -137,6 +141,17 @@ class Forward:
         return Unreachable(
             f"the way to {self.release} (context {self.release.context}, kubectl port-forward) does not "
             f"hold: {why}. Look at its pods: kubectl -n {self.release.namespace} get pods",
+            Exit.SERVER,
+        )
+
+    def _unbelieved(self, why: str) -> Unreachable:
+        """The way holds; who answers is not believed."""
+        name, by = (self.trust.name, self.trust.by) if self.trust else ("", "")
+        return Unreachable(
+            f"the certificate of {self.release} (context {self.release.context}) is not believed: "
+            f"{why.rstrip('.')}. Expected: one for {name}, valid now, by the authority in {by.rstrip('.')}. "
+            "Ask whoever runs it to renew the certificate for this name, or to put the authority that signed "
+            "it there.",
             Exit.SERVER,
         )
 

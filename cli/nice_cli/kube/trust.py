@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import re
 import ssl
 import urllib.request
 from dataclasses import dataclass, field
@@ -22,14 +23,16 @@ OWN_FILE = "SSL_CERT_FILE"
 """Python's own variable: a file with authorities, for whoever may not read the release's. Many have it set
 for other servers, so it comes second."""
 KINDS = ("secret", "configmap")
+_PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _ALONE = r"jsonpath={.data.ca\.crt}"
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """``name`` is what the certificate must be for."""
+    """``name`` is what the certificate must be for; ``by`` tells which authority is believed, and why."""
 
     name: str
+    by: str
     context: ssl.SSLContext = field(repr=False)
 
     def connection(self, host: str, timeout: float) -> http.client.HTTPConnection:
@@ -47,18 +50,24 @@ def read_trust(kubectl: Kubectl, release: Release) -> Trust | None:
         return None
     name = f"{release.service}.{release.namespace}.svc"
     try:
-        return Trust(name, _by(release, _authority(kubectl, release)))
-    except Failure:
-        if not os.environ.get(OWN_FILE):
+        context = _by(release, _authority(kubectl, release))
+        return Trust(name, f"{CA} of {release.authority}, which its Service names", context)
+    except Failure as failure:
+        file = os.environ.get(OWN_FILE)
+        if not file:
             raise
-        return Trust(name, ssl.create_default_context())
+        return Trust(name, f"{file} of {OWN_FILE}, because {failure}", ssl.create_default_context())
 
 
 def _by(release: Release, authority: str) -> ssl.SSLContext:
-    """Nobody else is believed: not the authorities of this machine either."""
+    """Nobody else is believed: not the authorities of this machine either. Bundles have comments, in any
+    language, which OpenSSL does not take."""
+    blocks = _PEM.findall(authority)
+    if not blocks:
+        raise _untrusted(release, f"its {CA} holds no certificate in PEM form")
     try:
-        return ssl.create_default_context(cadata=authority)
-    except (ssl.SSLError, ValueError) as error:
+        return ssl.create_default_context(cadata="\n".join(blocks))
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise _untrusted(release, f"its {CA} is no certificate ({error})") from None
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nice_operator.domain.errors import Unavailable
@@ -20,11 +23,11 @@ LOOK_EVERY = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Certificate and key as they lie together, and what they hold."""
+    """What certificate and key held when they were read; ``place`` is where the certificate lay."""
 
-    certificate: Path
-    key: Path
-    content: bytes
+    place: Path
+    certificate: bytes
+    key: bytes = field(repr=False)
 
 
 class ServerCertificate:
@@ -37,10 +40,8 @@ class ServerCertificate:
         self._folder = folder
         self._clock = clock
         self._complaint = ""
-        pair = self._find()
-        _check(pair)
         self.context = _context()
-        self._take(pair)
+        self._take(self._find())
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Look for a renewed one until cancelled."""
@@ -53,10 +54,9 @@ class ServerCertificate:
         """Take a renewed pair. One that cannot be used is told once, and the earlier one goes on."""
         try:
             pair = self._find()
-            if pair.content == self._content:
+            if pair == self._pair:
                 self._complaint = ""
                 return
-            _check(pair)
             self._take(pair)
             _log.info("a renewed certificate is used from now on")
         except Unavailable as error:
@@ -65,11 +65,16 @@ class ServerCertificate:
             self._complaint = str(error)
 
     def _take(self, pair: _Pair) -> None:
+        """Tried first on a context of its own: one that was given a bad pair serves nobody any more."""
         try:
-            self.context.load_cert_chain(pair.certificate, pair.key)
-        except (OSError, ssl.SSLError) as error:  # exchanged just now: the next look finds the new ones
-            raise Unavailable(f"{pair.certificate} cannot be read: {error}") from error
-        self._content = pair.content
+            with _files(pair) as (certificate, key):
+                _context().load_cert_chain(certificate, key)
+                self.context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise Unavailable(
+                f"{pair.place} and its {KEY} cannot be used: {getattr(error, 'reason', '') or error}"
+            ) from error
+        self._pair = pair
 
     def _find(self) -> _Pair:
         """Both from one place: a kubelet exchanges all files at once by turning one link, and between two
@@ -78,7 +83,7 @@ class ServerCertificate:
         try:
             certificate = place.resolve(strict=True)
             key = certificate.with_name(KEY)
-            return _Pair(certificate, key, certificate.read_bytes() + key.read_bytes())
+            return _Pair(certificate, certificate.read_bytes(), key.read_bytes())
         except OSError as error:
             raise Unavailable(
                 f"{self._folder} holds no certificate: expected the files {CERTIFICATE} and {KEY} ({error})"
@@ -92,11 +97,17 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def _check(pair: _Pair) -> None:
-    """On a context of its own: one that was given a bad pair serves nobody any more."""
-    try:
-        _context().load_cert_chain(pair.certificate, pair.key)
-    except (OSError, ssl.SSLError) as error:
-        raise Unavailable(
-            f"{pair.certificate} and its {KEY} cannot be used: {getattr(error, 'reason', '') or error}"
-        ) from error
+@contextmanager
+def _files(pair: _Pair) -> Iterator[tuple[Path, Path]]:
+    """Private files with what was read, as OpenSSL wants files: whoever renews the pair may take its own away
+    between the trial and the use."""
+    with tempfile.TemporaryDirectory(prefix="nice-tls-") as folder:
+        certificate, key = Path(folder, CERTIFICATE), Path(folder, KEY)
+        for file, content in ((certificate, pair.certificate), (key, pair.key)):
+            with open(file, "xb", opener=_private) as opened:
+                opened.write(content)
+        yield certificate, key
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

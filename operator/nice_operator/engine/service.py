@@ -104,6 +104,7 @@ class Engine:
             tidying += [self._among_replicas(), OrderTaker(store, self.workforce, wakeups, settings)]
         self._giving = [Loop(service, clock) for service in giving]
         self._tidying = [Loop(service, clock) for service in tidying]
+        self._reading: list[Loop] = []
 
     def _among_replicas(self) -> Roster:
         """Workers of other replicas count from now on."""
@@ -112,17 +113,18 @@ class Engine:
         return self.roster
 
     def take_on(self, services: Sequence[Service] = (), duties: Sequence[Duty] = ()) -> None:
-        """What the edges bring: services of every replica, duties of the one that leads. Before the start."""
-        self._tidying += [Loop(service, self.clock) for service in services]
+        """What the edges bring: services of every replica, which only read and run in one that only
+        shows too; duties of the one that leads. Before the start."""
+        self._reading += [Loop(service, self.clock) for service in services]
         if self.leading is not None:
             self.leading.take_on(duties)
 
     async def start(self) -> None:
-        """Begin to fire, to give out work and to tidy up; a server that only shows does none of it."""
+        """Begin to fire, to give out work and to tidy up; a server that only shows just reads."""
         if not self.settings.view_only:
             await self.external.recall()
-            for loop in self._loops:
-                await loop.start()
+        for loop in self._reading if self.settings.view_only else self._loops:
+            await loop.start()
 
     async def drain(self, timeout: float) -> bool:
         """Take no more requests, give out no more work, ask the workers to finish, and wait until they have,
@@ -165,4 +167,4 @@ class Engine:
 
     @property
     def _loops(self) -> Sequence[Loop]:
-        return [*self._giving, *self._tidying]
+        return [*self._giving, *self._tidying, *self._reading]

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -169,3 +170,23 @@ def test_a_certificate_that_is_not_there_yet_is_waited_for(authority: Authority,
     (empty / "tls.key").write_text("rubbish")
     with pytest.raises(Unavailable, match=r"cannot be used"):
         ServerCertificate(empty, FakeClock())
+
+
+async def test_a_pair_that_is_taken_away_once_it_was_read_is_served_all_the_same(
+    authority: Authority, mounted: Mounted
+) -> None:
+    first, second = issue(authority, "first"), issue(authority, "second")
+    mounted.holds(first.certificate, first.key)
+    certificate = ServerCertificate(mounted.folder, FakeClock())
+    mounted.holds(second.certificate, second.key)
+    key = mounted.folder.resolve() / "..2" / "tls.key"
+    content = key.read_bytes()
+    key.unlink()
+    os.mkfifo(key)  # can be read once, as what a kubelet is about to remove
+    writer = threading.Thread(target=key.write_bytes, args=(content,), daemon=True)
+    writer.start()
+
+    async with served(certificate) as port:
+        await asyncio.wait_for(asyncio.to_thread(certificate.look), 10)
+        assert await shown(port) == of(second)
+    writer.join(10)

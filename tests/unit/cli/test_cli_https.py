@@ -113,7 +113,9 @@ def test_somebody_elses_certificate_of_the_same_authority_is_refused(
 
     assert answer.code != 0
     assert "certificate" in answer.err
-    assert NAME in answer.err
+    assert f"Expected: one for {NAME}" in answer.err
+    assert "ca.crt of secret/nice-tls, which its Service names" in answer.err
+    assert "get pods" not in answer.err
     assert impostor.requests == [], "no token is shown to somebody else"
 
 
@@ -129,3 +131,36 @@ def test_an_authority_that_may_not_be_read_can_be_given_as_a_file(
 
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.root))
     assert cluster("list", "-o", "name").out == "nice/hello\n"
+
+
+def test_a_certificate_of_another_authority_is_told_as_that(
+    cluster: Nicectl, kubectl: ScriptedKubectl, https: Script, tmp_path: Path
+) -> None:
+    other = Authority.create(tmp_path / "other")
+    kubectl.prints(ASKED["secret"], base64.b64encode(other.root.read_bytes()).decode())
+
+    answer = cluster("list")
+
+    assert answer.code != 0
+    assert "is not believed" in answer.err
+    assert "secret/nice-tls" in answer.err
+    assert "get pods" not in answer.err
+    assert https.requests == []
+
+
+def test_a_bundle_may_have_comments_in_any_language(
+    cluster: Nicectl, kubectl: ScriptedKubectl, authority: Authority
+) -> None:
+    bundle = f"# Autorité générale\n{authority.root.read_text()}# fin été\n"
+    kubectl.prints(ASKED["secret"], base64.b64encode(bundle.encode()).decode())
+
+    assert cluster("list", "-o", "name").out == "nice/hello\n"
+
+
+def test_a_bundle_without_a_certificate_is_told(cluster: Nicectl, kubectl: ScriptedKubectl) -> None:
+    kubectl.prints(ASKED["secret"], base64.b64encode("é rubbish".encode()).decode())
+
+    answer = cluster("list")
+
+    assert answer.code != 0
+    assert "holds no certificate" in answer.err
